@@ -1,0 +1,157 @@
+#include "value/value.hpp"
+
+#include "value/builder.hpp"
+#include "value/parser.hpp"
+#include "value/tree.hpp"
+
+namespace lockstep {
+
+namespace {
+
+/// A constant that is shared by all, never freed.
+template <class Make>
+const Value& shared_constant(Make make) {
+  static const Value* value = new Value(make());
+  return *value;
+}
+
+}  // namespace
+
+Document::~Document() {
+  delete text_.load(std::memory_order_relaxed);
+  delete tree_.load(std::memory_order_relaxed);
+}
+
+Value::Value() : Value(shared_constant([] {
+    Builder builder(16);
+    builder.null();
+    return builder.finish();
+  })) {}
+
+Value::Value(Value&& other) noexcept : Value() { std::swap(document_, other.document_), std::swap(node_, other.node_); }
+
+Value& Value::operator=(const Value& other) {
+  other.document_->retain();
+  document_->release();
+  document_ = other.document_;
+  node_ = other.node_;
+  return *this;
+}
+
+Result<Value> Value::from_text(std::string text) {
+  JsonProblem problem;
+  if (!check_json(text, problem)) {
+    return fail(ErrorKind::invalid,
+                fmt::format("{} at line {}, column {}", problem.message, problem.line, problem.column));
+  }
+  return from_checked_text(std::move(text));
+}
+
+Value Value::from_checked_text(std::string text) {
+  auto* document = new Document();
+  document->text_.store(new std::string(std::move(text)), std::memory_order_release);
+  return Value(document, nullptr);
+}
+
+Value Value::boolean(bool value) {
+  const auto make = [](bool which) {
+    Builder builder(16);
+    builder.boolean(which);
+    return builder.finish();
+  };
+  return value ? shared_constant([&] { return make(true); }) : shared_constant([&] { return make(false); });
+}
+
+Value Value::integer(std::int64_t value) {
+  Builder builder(16);
+  builder.integer(value);
+  return builder.finish();
+}
+
+Value Value::number(double value) {
+  Builder builder(16);
+  builder.number(value);
+  return builder.finish();
+}
+
+Value Value::string(std::string_view utf8) {
+  Builder builder(utf8.size() + 16);
+  builder.string(utf8);
+  return builder.finish();
+}
+
+Value Value::empty_object() {
+  return shared_constant([] { return from_checked_text("{}"); });
+}
+
+Value Value::empty_array() {
+  return shared_constant([] { return from_checked_text("[]"); });
+}
+
+const Node& Value::root() const {
+  const Tree* tree = document_->tree_.load(std::memory_order_acquire);
+  if (tree == nullptr) {
+    const Tree* parsed = parse_checked(*document_->text_.load(std::memory_order_acquire));
+    if (document_->tree_.compare_exchange_strong(tree, parsed, std::memory_order_acq_rel, std::memory_order_acquire)) {
+      tree = parsed;
+    } else {
+      delete parsed;  // another thread was first; its tree is in `tree`
+    }
+  }
+  return tree->root;
+}
+
+Value Value::part(const Node& part) const {
+  const Node& whole = root();
+  if (&part == &whole) {
+    document_->retain();
+    return Value(document_, nullptr);
+  }
+  constexpr std::size_t kLargestWaste = 4;
+  constexpr std::size_t kSmall = 256;
+  const std::size_t size = part.text_size();
+  if (!part.is_container() || size < kSmall || size < whole.text_size() / kLargestWaste) {
+    Builder builder(size + 64);
+    builder.part(*this, part);
+    return builder.finish();
+  }
+  document_->retain();
+  return Value(document_, &part);
+}
+
+std::string_view Value::text(std::string& scratch) const {
+  if (node_ != nullptr) {
+    scratch.clear();
+    append_json(scratch, *node_);
+    return scratch;
+  }
+  const std::string* text = document_->text_.load(std::memory_order_acquire);
+  if (text == nullptr) {
+    auto written = std::make_unique<std::string>();
+    const Node& node = root();
+    written->reserve(node.text_size());
+    append_json(*written, node);
+    if (document_->text_.compare_exchange_strong(text, written.get(), std::memory_order_acq_rel,
+                                                 std::memory_order_acquire)) {
+      text = written.release();
+    }
+  }
+  return *text;
+}
+
+std::string Value::to_text() const {
+  std::string scratch;
+  const std::string_view view = text(scratch);
+  return view.data() == scratch.data() ? scratch : std::string(view);
+}
+
+std::size_t Value::text_size() const {
+  if (node_ == nullptr) {
+    if (const std::string* text = document_->text_.load(std::memory_order_acquire)) {
+      return text->size();
+    }
+  }
+  return node().text_size();
+}
+
+}  // namespace lockstep
