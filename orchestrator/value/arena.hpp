@@ -1,4 +1,5 @@
-// A bump allocator: memory is handed out in order and freed all at once. Holds the nodes of one parsed or built document.
+// A bump allocator: memory is handed out in order and freed all at once. Holds the nodes of one parsed or built
+// document.
 #pragma once
 
 #include <cstddef>

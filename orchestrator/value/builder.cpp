@@ -63,7 +63,9 @@ void Builder::add(const Node& node, std::size_t text_size) {
   }
 }
 
-void Builder::null() { add(Node(), 4); }
+void Builder::null() {
+  add(Node(), 4);
+}
 
 void Builder::boolean(bool value) {
   Node node;
@@ -197,9 +199,13 @@ void Builder::part(const Value& owner, const Node& node) {
   add_link(document, target, document->chain_);
 }
 
-void Builder::value(const Value& value) { part(value, value.node()); }
+void Builder::value(const Value& value) {
+  part(value, value.node());
+}
 
-void Builder::begin_array() { scratch_->frames.push_back({false, 0, scratch_->nodes.size(), 2}); }
+void Builder::begin_array() {
+  scratch_->frames.push_back({false, 0, scratch_->nodes.size(), 2});
+}
 
 void Builder::end_array() {
   const Frame frame = scratch_->frames.back();
@@ -221,16 +227,22 @@ void Builder::end_array() {
   add(node, text_size);
 }
 
-void Builder::begin_object() { scratch_->frames.push_back({true, 0, scratch_->members.size(), 2}); }
+void Builder::begin_object() {
+  scratch_->frames.push_back({true, 0, scratch_->members.size(), 2});
+}
 
-void Builder::key(std::string_view utf8) { scratch_members_push(tree_->arena.copy(utf8)); }
+void Builder::key(std::string_view utf8) {
+  scratch_members_push(tree_->arena.copy(utf8));
+}
 
 void Builder::scratch_members_push(std::string_view key_in_place) {
   scratch_->members.push_back(
       {key_in_place.data(), static_cast<std::uint32_t>(key_in_place.size()), hash_key(key_in_place), Node()});
 }
 
-void Builder::end_object() { end_members(); }
+void Builder::end_object() {
+  end_members();
+}
 
 void Builder::end_members() {
   const Frame frame = scratch_->frames.back();
@@ -249,8 +261,7 @@ void Builder::end_members() {
   char* memory = nullptr;
   const std::size_t table_bytes = indexed ? (std::size_t{mask} + 1) * sizeof(std::uint32_t) : 0;
   if (written > 0) {
-    memory = static_cast<char*>(
-        tree_->arena.allocate(table_bytes + sizeof(Node::Header) + written * sizeof(Member)));
+    memory = static_cast<char*>(tree_->arena.allocate(table_bytes + sizeof(Node::Header) + written * sizeof(Member)));
     table = reinterpret_cast<std::uint32_t*>(memory);
     std::memset(memory, 0xFF, table_bytes);
   }

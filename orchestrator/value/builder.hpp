@@ -8,8 +8,9 @@
 
 namespace lockstep {
 
-/// Used like a writer: begin_object(), key("a"), integer(1), end_object(), finish(). One thread; one value, then it is used up.
-/// A container taken over from another value is shared by a link, unless it is small or its document is a long chain of links.
+/// Used like a writer: begin_object(), key("a"), integer(1), end_object(), finish(). One thread; one value, then it is
+/// used up. A container taken over from another value is shared by a link, unless it is small or its document is a long
+/// chain of links.
 class Builder {
  public:
   /// `expected_bytes`: a guess of the memory that the nodes will need; wrong guesses cost only time.

@@ -1,4 +1,5 @@
-// Checks JSON text once, at the border, without building anything. Messages follow Jackson's words, which AWS's front end prints.
+// Checks JSON text once, at the border, without building anything. Messages follow Jackson's words, which AWS's front
+// end prints.
 #include <array>
 
 #include "fmt/format.h"
@@ -204,9 +205,10 @@ class Checker {
           return false;
         }
       } else if (c < 0x20) {
-        return refuse(fmt::format("Illegal unquoted character ((CTRL-CHAR, code {})): has to be escaped using backslash "
-                                  "to be included in string value",
-                                  c));
+        return refuse(
+            fmt::format("Illegal unquoted character ((CTRL-CHAR, code {})): has to be escaped using backslash "
+                        "to be included in string value",
+                        c));
       } else if (!utf8()) {
         return refuse(fmt::format("Invalid UTF-8 at byte 0x{:02x}", c));
       }
@@ -238,11 +240,10 @@ class Checker {
     return true;
   }
 
-  /// One character beyond ASCII; at_ moves behind it. Overlong forms, surrogates and what lies beyond U+10FFFF are refused.
+  /// One character beyond ASCII; at_ moves behind it. Overlong forms, surrogates and what lies beyond U+10FFFF are
+  /// refused.
   bool utf8() {
-    const auto byte = [this](int i) -> unsigned {
-      return i < end_ - at_ ? static_cast<unsigned char>(at_[i]) : 0U;
-    };
+    const auto byte = [this](int i) -> unsigned { return i < end_ - at_ ? static_cast<unsigned char>(at_[i]) : 0U; };
     const auto follows = [&](int i) { return (byte(i) & 0xC0U) == 0x80U; };
     const unsigned c = byte(0);
     if (c >= 0xC2 && c <= 0xDF && follows(1)) {
@@ -294,8 +295,8 @@ class Checker {
     if (open.empty()) {
       return refuse("Unexpected end-of-input");
     }
-    return refuse(fmt::format("Unexpected end-of-input: expected close marker for {}",
-                              open.back() == '{' ? "Object" : "Array"));
+    return refuse(
+        fmt::format("Unexpected end-of-input: expected close marker for {}", open.back() == '{' ? "Object" : "Array"));
   }
 
   bool refuse(std::string message) {

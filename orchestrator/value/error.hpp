@@ -18,7 +18,8 @@ enum class ErrorKind {
   internal      ///< a mistake of our own
 };
 
-/// One failure: its kind and one line, without a full stop, that names what was being done, to what, and what went wrong.
+/// One failure: its kind and one line, without a full stop, that names what was being done, to what, and what went
+/// wrong.
 struct Error {
   ErrorKind kind = ErrorKind::internal;
   std::string message;

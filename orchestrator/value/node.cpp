@@ -22,43 +22,60 @@ int decimal_digits(std::int64_t value) {
 }
 
 bool is_surrogate(std::string_view text, std::size_t i) {
-  return static_cast<unsigned char>(text[i]) == 0xED && i + 2 < text.size() && static_cast<unsigned char>(text[i + 1]) >= 0xA0;
+  return static_cast<unsigned char>(text[i]) == 0xED && i + 2 < text.size() &&
+         static_cast<unsigned char>(text[i + 1]) >= 0xA0;
 }
 
 }  // namespace
 
 std::string_view to_string(Kind kind) {
   switch (kind) {
-    case Kind::null: return "null";
-    case Kind::boolean: return "boolean";
-    case Kind::number: return "number";
-    case Kind::string: return "string";
-    case Kind::array: return "array";
-    case Kind::object: return "object";
+    case Kind::null:
+      return "null";
+    case Kind::boolean:
+      return "boolean";
+    case Kind::number:
+      return "number";
+    case Kind::string:
+      return "string";
+    case Kind::array:
+      return "array";
+    case Kind::object:
+      return "object";
   }
   return "null";
 }
 
 Kind Node::kind() const {
   switch (tag_) {
-    case Tag::null: return Kind::null;
-    case Tag::boolean: return Kind::boolean;
+    case Tag::null:
+      return Kind::null;
+    case Tag::boolean:
+      return Kind::boolean;
     case Tag::integer:
     case Tag::real:
-    case Tag::spelled: return Kind::number;
-    case Tag::string: return Kind::string;
-    case Tag::array: return Kind::array;
-    case Tag::object: return Kind::object;
-    case Tag::link: return u_.link->node->kind();
+    case Tag::spelled:
+      return Kind::number;
+    case Tag::string:
+      return Kind::string;
+    case Tag::array:
+      return Kind::array;
+    case Tag::object:
+      return Kind::object;
+    case Tag::link:
+      return u_.link->node->kind();
   }
   return Kind::null;
 }
 
 double Node::as_double() const {
   switch (tag_) {
-    case Tag::integer: return static_cast<double>(u_.integer);
-    case Tag::real: return u_.real;
-    default: return u_.spelled->value;
+    case Tag::integer:
+      return static_cast<double>(u_.integer);
+    case Tag::real:
+      return u_.real;
+    default:
+      return u_.spelled->value;
   }
 }
 
@@ -113,19 +130,26 @@ const Node* Node::find(std::string_view key) const {
 
 std::size_t Node::text_size() const {
   switch (tag_) {
-    case Tag::null: return 4;
-    case Tag::boolean: return u_.integer != 0 ? 4 : 5;
-    case Tag::integer: return static_cast<std::size_t>(decimal_digits(u_.integer));
+    case Tag::null:
+      return 4;
+    case Tag::boolean:
+      return u_.integer != 0 ? 4 : 5;
+    case Tag::integer:
+      return static_cast<std::size_t>(decimal_digits(u_.integer));
     case Tag::real: {
       std::string text;
       append_json_double(text, u_.real);
       return text.size();
     }
-    case Tag::spelled: return count_;
-    case Tag::string: return (flags_ & kPlain) != 0 ? count_ + std::size_t{2} : string_traits(as_string()).text_size;
+    case Tag::spelled:
+      return count_;
+    case Tag::string:
+      return (flags_ & kPlain) != 0 ? count_ + std::size_t{2} : string_traits(as_string()).text_size;
     case Tag::array:
-    case Tag::object: return count_ == 0 ? 2 : header()->text_size;
-    case Tag::link: return u_.link->node->text_size();
+    case Tag::object:
+      return count_ == 0 ? 2 : header()->text_size;
+    case Tag::link:
+      return u_.link->node->text_size();
   }
   return 0;
 }
@@ -158,14 +182,17 @@ bool equal(const Node& a, const Node& b) {
     return false;
   }
   switch (kind) {
-    case Kind::null: return true;
-    case Kind::boolean: return a.as_boolean() == b.as_boolean();
+    case Kind::null:
+      return true;
+    case Kind::boolean:
+      return a.as_boolean() == b.as_boolean();
     case Kind::number: {
       const auto x = a.as_integer();
       const auto y = b.as_integer();
       return x && y ? *x == *y : a.as_double() == b.as_double();
     }
-    case Kind::string: return a.as_string() == b.as_string();
+    case Kind::string:
+      return a.as_string() == b.as_string();
     case Kind::array: {
       if (a.size() != b.size()) {
         return false;
@@ -196,10 +223,18 @@ bool equal(const Node& a, const Node& b) {
 
 void append_json(std::string& out, const Node& node) {
   switch (node.kind()) {
-    case Kind::null: out += "null"; return;
-    case Kind::boolean: out += node.as_boolean() ? "true" : "false"; return;
-    case Kind::number: node.append_number(out); return;
-    case Kind::string: append_json_string(out, node.as_string()); return;
+    case Kind::null:
+      out += "null";
+      return;
+    case Kind::boolean:
+      out += node.as_boolean() ? "true" : "false";
+      return;
+    case Kind::number:
+      node.append_number(out);
+      return;
+    case Kind::string:
+      append_json_string(out, node.as_string());
+      return;
     case Kind::array:
       out += '[';
       for (std::size_t i = 0; i < node.size(); ++i) {
@@ -237,13 +272,27 @@ void append_json_string(std::string& out, std::string_view text) {
     out.append(text, done, i - done);
     done = i + 1;
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\b': out += "\\b"; break;
-      case '\f': out += "\\f"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\b':
+        out += "\\b";
+        break;
+      case '\f':
+        out += "\\f";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default: {
         unsigned unit = c;
         if (surrogate) {
@@ -348,7 +397,8 @@ double parse_double(std::string_view number) {
   if (error == std::errc::result_out_of_range) {
     // from_chars leaves open which way: the exponent's sign tells, or the magnitude of a number without one.
     const std::size_t e = number.find_first_of("eE");
-    const bool tiny = e != std::string_view::npos ? number[e + 1] == '-' : number.substr(0, 3).find('.') != std::string_view::npos;
+    const bool tiny =
+        e != std::string_view::npos ? number[e + 1] == '-' : number.substr(0, 3).find('.') != std::string_view::npos;
     value = tiny ? 0.0 : HUGE_VAL;
     if (number[0] == '-') {
       value = -value;

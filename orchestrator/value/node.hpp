@@ -89,7 +89,8 @@ class Node {
   /// Stands right before the first element or member of a container that has any.
   struct Header {
     std::uint64_t text_size;
-    std::uint32_t index_mask;  // objects of more than kIndexed members: size of the hash table before this header, minus 1
+    std::uint32_t
+        index_mask;  // objects of more than kIndexed members: size of the hash table before this header, minus 1
     std::uint32_t unused;
   };
   static constexpr std::size_t kIndexed = 16;
@@ -124,7 +125,9 @@ struct Member {
   Node node;               ///< perhaps a link: read it through value(), or hand it to Builder::part()
 };
 
-inline const Member& Node::member(std::size_t i) const { return u_.members[i]; }
+inline const Member& Node::member(std::size_t i) const {
+  return u_.members[i];
+}
 
 /// The hash that Member::key_hash holds; not stable across versions, never stored.
 std::uint32_t hash_key(std::string_view key);
@@ -136,8 +139,8 @@ bool equal(const Node& a, const Node& b);
 void append_json(std::string& out, const Node& node);
 /// Appends `text` (UTF-8 or WTF-8) as a JSON string with its quotes.
 void append_json_string(std::string& out, std::string_view text);
-/// Appends a computed double as JSON: shortest form that reads back equal, laid out as ECMAScript does (1e21, 1e-7, 100).
-/// Not a number and infinities, which JSON cannot say, are written as strings ("NaN", "Infinity", "-Infinity").
+/// Appends a computed double as JSON: shortest form that reads back equal, laid out as ECMAScript does (1e21, 1e-7,
+/// 100). Not a number and infinities, which JSON cannot say, are written as strings ("NaN", "Infinity", "-Infinity").
 void append_json_double(std::string& out, double value);
 
 }  // namespace lockstep

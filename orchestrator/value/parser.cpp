@@ -1,4 +1,5 @@
-// From checked text to nodes. Strings without escapes are not copied: their nodes point into the text, which the document keeps.
+// From checked text to nodes. Strings without escapes are not copied: their nodes point into the text, which the
+// document keeps.
 #include "value/parser.hpp"
 
 #include "value/builder.hpp"
@@ -137,13 +138,26 @@ class Parser {
       }
       ++at_;
       switch (*at_++) {
-        case 'b': *out++ = '\b'; break;
-        case 'f': *out++ = '\f'; break;
-        case 'n': *out++ = '\n'; break;
-        case 'r': *out++ = '\r'; break;
-        case 't': *out++ = '\t'; break;
-        case 'u': out = code_point(out); break;
-        default: *out++ = at_[-1];
+        case 'b':
+          *out++ = '\b';
+          break;
+        case 'f':
+          *out++ = '\f';
+          break;
+        case 'n':
+          *out++ = '\n';
+          break;
+        case 'r':
+          *out++ = '\r';
+          break;
+        case 't':
+          *out++ = '\t';
+          break;
+        case 'u':
+          out = code_point(out);
+          break;
+        default:
+          *out++ = at_[-1];
       }
     }
     ++at_;
@@ -199,6 +213,8 @@ class Parser {
   Builder builder_;
 };
 
-const Tree* parse_checked(std::string_view text) { return Parser(text).run(); }
+const Tree* parse_checked(std::string_view text) {
+  return Parser(text).run();
+}
 
 }  // namespace lockstep

@@ -1,4 +1,5 @@
-// Precompiled once and shared by every room: the standard headers that nearly all files use. Not to be included by hand.
+// Precompiled once and shared by every room: the standard headers that nearly all files use. Not to be included by
+// hand.
 #pragma once
 #include <fmt/format.h>
 

@@ -121,8 +121,7 @@ std::optional<Timestamp> parse_timestamp(std::string_view text) {
       minute > 59 || second > 59) {
     return std::nullopt;
   }
-  const std::int64_t seconds =
-      days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset;
+  const std::int64_t seconds = days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset;
   return Timestamp{seconds * kMicrosPerSecond + fraction};
 }
 

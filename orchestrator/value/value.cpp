@@ -22,13 +22,16 @@ Document::~Document() {
   delete tree_.load(std::memory_order_relaxed);
 }
 
-Value::Value() : Value(shared_constant([] {
-    Builder builder(16);
-    builder.null();
-    return builder.finish();
-  })) {}
+Value::Value()
+    : Value(shared_constant([] {
+        Builder builder(16);
+        builder.null();
+        return builder.finish();
+      })) {}
 
-Value::Value(Value&& other) noexcept : Value() { std::swap(document_, other.document_), std::swap(node_, other.node_); }
+Value::Value(Value&& other) noexcept : Value() {
+  std::swap(document_, other.document_), std::swap(node_, other.node_);
+}
 
 Value& Value::operator=(const Value& other) {
   other.document_->retain();

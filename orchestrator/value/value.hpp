@@ -1,7 +1,8 @@
 // The payload: an immutable, reference-counted JSON value, shared between states, threads and effects without a copy.
 //
-// A value holds its text, its parsed form, or both. Text is checked once, when it comes in; the other form is made when it is first
-// asked for and published atomically. So a payload that only passes through is never parsed and keeps its spelling.
+// A value holds its text, its parsed form, or both. Text is checked once, when it comes in; the other form is made when
+// it is first asked for and published atomically. So a payload that only passes through is never parsed and keeps its
+// spelling.
 #pragma once
 
 #include <atomic>
@@ -44,7 +45,8 @@ class Document {
   mutable std::atomic<const Tree*> tree_{nullptr};
 };
 
-/// Cheap to copy (one atomic increment). Any thread may read a Value; a single Value object is not written by two threads.
+/// Cheap to copy (one atomic increment). Any thread may read a Value; a single Value object is not written by two
+/// threads.
 class Value {
  public:
   /// null
@@ -59,10 +61,11 @@ class Value {
   }
   ~Value() { document_->release(); }
 
-  /// Checks `text` (one JSON value, UTF-8, at most kMaxDepth deep) without parsing it and keeps it as it is. The error says what is
-  /// wrong and at which line and column.
+  /// Checks `text` (one JSON value, UTF-8, at most kMaxDepth deep) without parsing it and keeps it as it is. The error
+  /// says what is wrong and at which line and column.
   static Result<Value> from_text(std::string text);
-  /// For text that was checked before (a journal's payload, another rank's message); unchecked text is undefined behaviour.
+  /// For text that was checked before (a journal's payload, another rank's message); unchecked text is undefined
+  /// behaviour.
   static Value from_checked_text(std::string text);
   static Value boolean(bool value);
   static Value integer(std::int64_t value);
@@ -76,12 +79,13 @@ class Value {
   /// The parsed form; made on first need. Valid as long as this value or a copy of it lives.
   const Node& node() const { return node_ != nullptr ? *node_ : root(); }
 
-  /// Part of this value: `part` must be a node within node(). Shares the document, unless `part` is much smaller than what it would
-  /// keep alive: then it is copied.
+  /// Part of this value: `part` must be a node within node(). Shares the document, unless `part` is much smaller than
+  /// what it would keep alive: then it is copied.
   Value part(const Node& part) const;
 
-  /// The JSON text: the original if this is a whole document that came as text, else compact. Made on first need and kept where this
-  /// is a whole document; for a part it is written into `scratch`. The view lives as long as the value and `scratch`.
+  /// The JSON text: the original if this is a whole document that came as text, else compact. Made on first need and
+  /// kept where this is a whole document; for a part it is written into `scratch`. The view lives as long as the value
+  /// and `scratch`.
   std::string_view text(std::string& scratch) const;
   /// The same as a string of its own.
   std::string to_text() const;
@@ -106,7 +110,8 @@ class Value {
 
 /// Where a text stops being JSON.
 struct JsonProblem {
-  std::string message;     ///< e.g. `Unexpected character ('}' (code 125)): was expecting double-quote to start field name`
+  std::string
+      message;  ///< e.g. `Unexpected character ('}' (code 125)): was expecting double-quote to start field name`
   std::size_t offset = 0;  ///< bytes from the start of the text
   std::size_t line = 1;    ///< from 1
   std::size_t column = 1;  ///< from 1, in characters

@@ -42,7 +42,8 @@ TEST(Value, WritesNumbersOfAPartAsTheyWereSpelled) {
 }
 
 TEST(Value, KnowsTheLengthOfItsCompactText) {
-  for (const char* text : {"null", "true", "[]", "{}", "[1,2.5,\"a\\n\\u0001é\\ud800\",{}]", R"({"a":{"b\"":[[],[1]]},"":false})"}) {
+  for (const char* text :
+       {"null", "true", "[]", "{}", "[1,2.5,\"a\\n\\u0001é\\ud800\",{}]", R"({"a":{"b\"":[[],[1]]},"":false})"}) {
     const Value value = json(text);
     EXPECT_EQ(value.node().text_size(), compact(value).size()) << text;
   }
@@ -72,14 +73,40 @@ TEST(Value, RefusesWhatIsNotJsonWithPlaceAndReason) {
   EXPECT_EQ(problem("not a definition"),
             "Unrecognized token 'not': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or "
             "'false') @1:4");
-  EXPECT_EQ(problem("{'a':1}"), "Unexpected character (''' (code 39)): was expecting double-quote to start field name @1:2");
+  EXPECT_EQ(problem("{'a':1}"),
+            "Unexpected character (''' (code 39)): was expecting double-quote to start field name @1:2");
   EXPECT_EQ(problem("{\"a\":1,\n \"b\" 2}"),
             "Unexpected character ('2' (code 50)): was expecting a colon to separate field name and value @2:6");
   EXPECT_EQ(problem("[1,2"), "Unexpected end-of-input: expected close marker for Array @1:5");
   EXPECT_EQ(problem("[01]"), "Invalid numeric value: Leading zeroes not allowed @1:3");
-  for (const char* text : {"", " ", "[", "]", "{", "[1,]", "{\"a\":1,}", "{\"a\"}", "1.", "1e", "-", "+1", ".5", "NaN",
-                           "tru", "truex", "1 2", "\"\\x\"", "\"\\u12g4\"", "\"\n\"", "\"\xff\"", "\"\xed\xa0\x80\"",
-                           "\"\xc0\x80\"", "\"\xf5\x80\x80\x80\"", "\"abc", "\"\\", "[1}", "{\"a\":1]"}) {
+  for (const char* text : {"",
+                           " ",
+                           "[",
+                           "]",
+                           "{",
+                           "[1,]",
+                           "{\"a\":1,}",
+                           "{\"a\"}",
+                           "1.",
+                           "1e",
+                           "-",
+                           "+1",
+                           ".5",
+                           "NaN",
+                           "tru",
+                           "truex",
+                           "1 2",
+                           "\"\\x\"",
+                           "\"\\u12g4\"",
+                           "\"\n\"",
+                           "\"\xff\"",
+                           "\"\xed\xa0\x80\"",
+                           "\"\xc0\x80\"",
+                           "\"\xf5\x80\x80\x80\"",
+                           "\"abc",
+                           "\"\\",
+                           "[1}",
+                           "{\"a\":1]"}) {
     EXPECT_NE(problem(text), "") << text;
   }
 }
@@ -200,8 +227,9 @@ TEST(Time, ReadsTimestampsAsAwsDoes) {
   EXPECT_EQ(us("1970-01-01T00:00:01Z"), 1'000'000);
   EXPECT_EQ(us("1970-01-01T01:00:00.5+01:00"), 500'000);
   EXPECT_EQ(us("2024-02-29T12:00:00.123456789Z"), 1709208000123456);
-  for (const char* text : {"2024-02-30T00:00:00Z", "2024-13-01T00:00:00Z", "2024-01-01 00:00:00Z", "2024-01-01T25:00:00Z",
-                           "2024-01-01T00:00:00", "2024-01-01T00:00:00.Z", "01-01-2024T00:00:00Z", "", "2024"}) {
+  for (const char* text :
+       {"2024-02-30T00:00:00Z", "2024-13-01T00:00:00Z", "2024-01-01 00:00:00Z", "2024-01-01T25:00:00Z",
+        "2024-01-01T00:00:00", "2024-01-01T00:00:00.Z", "01-01-2024T00:00:00Z", "", "2024"}) {
     EXPECT_FALSE(parse_timestamp(text)) << text;
   }
   EXPECT_EQ(format_timestamp({1709208000123456}), "2024-02-29T12:00:00.123Z");

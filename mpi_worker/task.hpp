@@ -1,0 +1,53 @@
+// What a worker is given and what it answers.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <tuple>
+
+#include "integrations/job.hpp"
+#include "value/time.hpp"
+#include "value/value.hpp"
+
+namespace lockstep::worker {
+
+/// Names one dispatch of one task for ever (design, wall 2): execution, the visit of a state in it, and how often that was dispatched.
+struct DispatchId {
+  std::uint64_t execution = 0;
+  std::uint64_t visit = 0;
+  std::uint32_t count = 0;
+  friend auto operator<=>(const DispatchId&, const DispatchId&) = default;
+};
+
+/// One unit of work for one slot.
+struct Task {
+  DispatchId id;
+  integrations::JobId job = integrations::JobId::none;
+  Value input;
+  std::optional<std::chrono::microseconds> timeout;    ///< counted from the real start
+  std::optional<std::chrono::microseconds> heartbeat;  ///< longest silence allowed
+  // What the job's environment tells it.
+  std::string execution_name;
+  std::string state_name;
+  std::int64_t item_index = -1;  ///< -1: in no Map
+  std::uint32_t attempt = 0;     ///< retries before this one
+  std::string task_token;        ///< empty: none
+};
+
+enum class OutcomeKind : std::uint8_t { succeeded, failed, timed_out, cancelled };
+
+/// What became of a dispatch.
+struct Outcome {
+  DispatchId id;
+  OutcomeKind kind = OutcomeKind::succeeded;
+  Value result;          ///< succeeded
+  std::string error;     ///< failed: "States.TaskFailed", "Lockstep.BadOutput", the job's own errorType, …
+  std::string cause;     ///< failed
+  Timestamp started;     ///< on the worker's clock
+  Timestamp ended;
+  std::uint32_t rank = 0;
+};
+
+}  // namespace lockstep::worker

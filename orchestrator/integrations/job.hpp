@@ -1,0 +1,30 @@
+// What a Task's Resource resolves to and a worker can run. Plain data: it travels to the ranks.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace lockstep::integrations {
+
+enum class JobKind : std::uint8_t { exec, builtin };
+/// How stdout of an exec job becomes the task's result.
+enum class StdoutMode : std::uint8_t { json, text, log };
+enum class Builtin : std::uint8_t { noop, echo, sleep, fail };
+enum class WorkingDirectory : std::uint8_t { jobs_folder, task_folder };
+
+/// One entry of jobs.json (design: "jobs.json").
+struct Job {
+  std::string resource;           ///< the pattern, as written: names the job in messages
+  JobKind kind = JobKind::builtin;
+  std::vector<std::string> argv;  ///< exec: program and arguments, `${field}` not yet replaced
+  Builtin builtin = Builtin::noop;
+  StdoutMode stdout_mode = StdoutMode::json;
+  WorkingDirectory cwd = WorkingDirectory::jobs_folder;
+  std::string folder;             ///< absolute: the folder of jobs.json, to which relative paths refer
+};
+
+/// Position in the run's job table.
+enum class JobId : std::uint32_t { none = UINT32_MAX };
+
+}  // namespace lockstep::integrations
