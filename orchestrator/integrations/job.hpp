@@ -15,13 +15,13 @@ enum class WorkingDirectory : std::uint8_t { jobs_folder, task_folder };
 
 /// One entry of jobs.json (design: "jobs.json").
 struct Job {
-  std::string resource;           ///< the pattern, as written: names the job in messages
+  std::string resource;  ///< the pattern, as written: names the job in messages
   JobKind kind = JobKind::builtin;
   std::vector<std::string> argv;  ///< exec: program and arguments, `${field}` not yet replaced
   Builtin builtin = Builtin::noop;
   StdoutMode stdout_mode = StdoutMode::json;
   WorkingDirectory cwd = WorkingDirectory::jobs_folder;
-  std::string folder;             ///< absolute: the folder of jobs.json, to which relative paths refer
+  std::string folder;  ///< absolute: the folder of jobs.json, to which relative paths refer
 };
 
 /// Position in the run's job table.

@@ -1,0 +1,75 @@
+// What a Task's Resource and its parameters come to: the job that runs, its input, and the form of its result.
+//
+// Sources: services.md 1.1, aws-behaviour.md 15 to 18.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "integrations/job.hpp"
+#include "value/value.hpp"
+
+namespace lockstep::integrations {
+
+/// How a job's result becomes the task's.
+struct Wrapping {
+  enum class Form : std::uint8_t { bare, lambda_invoke };
+  Form form = Form::bare;
+  std::string executed_version;  ///< lambda_invoke: "$LATEST" or the qualifier
+  bool with_log = false;         ///< lambda_invoke: "LogType": "Tail" was asked for
+};
+
+struct Resolved {
+  JobId job = JobId::none;
+  Value input;
+  Wrapping wrapping;
+};
+
+/// The task fails at once, without a job.
+struct Failure {
+  std::string error;
+  std::string cause;
+};
+
+/// A resource that a machine uses, for the check before anything runs.
+struct ResourceUse {
+  std::string resource;
+  std::optional<std::string> function_name;  ///< lambda:invoke: its FunctionName, where that is a constant
+};
+
+/// The run's job table with its rules. Immutable; any thread.
+class Integrations {
+ public:
+  explicit Integrations(std::vector<Job> jobs) : jobs_(std::move(jobs)) {}
+
+  /// What `resource` with `parameters` (the task's effective input) comes to. A pure function, so it can be asked again
+  /// after a restart. `request_id` goes into the cause of a failure, as AWS has it there.
+  tl::expected<Resolved, Failure> resolve(std::string_view resource, const Value& parameters,
+                                          std::string_view request_id) const;
+
+  /// The names of those resources that nothing maps, each once, in order. A lambda:invoke counts by its function; where
+  /// that is computed it cannot be checked and is left out.
+  std::vector<std::string> unmapped(const std::vector<ResourceUse>& uses) const;
+
+  /// By JobId.
+  const std::vector<Job>& jobs() const { return jobs_; }
+
+ private:
+  std::optional<JobId> find(std::string_view resource) const;
+  std::optional<JobId> find_function(std::string_view function) const;
+  tl::expected<Resolved, Failure> resolve_invoke(std::string_view resource, const Value& parameters,
+                                                 std::string_view request_id) const;
+
+  std::vector<Job> jobs_;
+};
+
+/// The task's result: `result` as it is, or within what `wrapping` says.
+Value wrap_result(const Wrapping& wrapping, const Value& result, std::string_view request_id);
+
+/// A request id in the form of a UUID, always the same for the same numbers (those of a dispatch id).
+std::string request_id(std::uint64_t execution, std::uint64_t visit, std::uint32_t count);
+
+}  // namespace lockstep::integrations

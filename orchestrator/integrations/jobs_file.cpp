@@ -1,0 +1,291 @@
+#include "integrations/jobs_file.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <sstream>
+
+#include "value/value.hpp"
+
+namespace lockstep::integrations {
+namespace {
+
+using Json = nlohmann::json;
+
+/// A problem within the file, before the file's name is put in front of it.
+using Problem = std::string;
+template <class T>
+using Checked = tl::expected<T, Problem>;
+
+tl::unexpected<Problem> problem(std::string text) {
+  return tl::unexpected<Problem>(std::move(text));
+}
+
+/// Key of an object that occurs twice, where there is one: the JSON library keeps only the last.
+Checked<Json> parse_unique(std::string_view text) {
+  std::vector<std::set<std::string>> keys;
+  std::optional<std::string> repeated;
+  const auto watch = [&](int, Json::parse_event_t event, Json& parsed) {
+    if (event == Json::parse_event_t::object_start) {
+      keys.emplace_back();
+    } else if (event == Json::parse_event_t::object_end) {
+      keys.pop_back();
+    } else if (event == Json::parse_event_t::key && !keys.empty() && !repeated) {
+      auto key = parsed.get<std::string>();
+      if (!keys.back().insert(key).second) {
+        repeated = std::move(key);
+      }
+    }
+    return true;
+  };
+  Json json = Json::parse(text, watch, /*allow_exceptions=*/false);
+  if (json.is_discarded()) {
+    return problem("is not JSON");
+  }
+  if (repeated) {
+    return problem(fmt::format("field '{}' is given twice", *repeated));
+  }
+  return json;
+}
+
+/// Checks the `${field}` references of one argument.
+std::optional<Problem> check_argument(const std::string& argument, std::size_t position) {
+  if (argument.find('\0') != std::string::npos) {
+    return fmt::format("field 'exec': argument {} holds a NUL character", position);
+  }
+  for (std::size_t at = argument.find("${"); at != std::string::npos; at = argument.find("${", at + 2)) {
+    const std::size_t end = argument.find('}', at + 2);
+    if (end == std::string::npos) {
+      return fmt::format("field 'exec': argument {}: '${{' without '}}' in \"{}\"", position, argument);
+    }
+    if (end == at + 2) {
+      return fmt::format("field 'exec': argument {}: '${{}}' names no field in \"{}\"", position, argument);
+    }
+  }
+  return std::nullopt;
+}
+
+Checked<std::vector<std::string>> read_exec(const Json& json) {
+  if (!json.is_array() || json.empty()) {
+    return problem("field 'exec' must be an array of the program and its arguments");
+  }
+  std::vector<std::string> argv;
+  for (const Json& element : json) {
+    if (!element.is_string()) {
+      return problem(fmt::format("field 'exec': argument {} must be a string", argv.size()));
+    }
+    argv.push_back(element.get<std::string>());
+    if (std::optional<Problem> wrong = check_argument(argv.back(), argv.size() - 1)) {
+      return problem(std::move(*wrong));
+    }
+  }
+  if (argv.front().empty()) {
+    return problem("field 'exec': the program's name is empty");
+  }
+  return argv;
+}
+
+/// A field whose value is one of a few words.
+template <class T, std::size_t N>
+Checked<T> read_word(const Json& json, std::string_view field,
+                     const std::array<std::pair<std::string_view, T>, N>& words) {
+  std::string known;
+  for (const auto& [word, meaning] : words) {
+    if (json.is_string() && json.get_ref<const std::string&>() == word) {
+      return meaning;
+    }
+    known += fmt::format("{}\"{}\"", known.empty() ? "" : ", ", word);
+  }
+  return problem(fmt::format("field '{}' must be one of {}", field, known));
+}
+
+constexpr std::array<std::pair<std::string_view, Builtin>, 4> kBuiltins{
+    {{"noop", Builtin::noop}, {"echo", Builtin::echo}, {"sleep", Builtin::sleep}, {"fail", Builtin::fail}}};
+constexpr std::array<std::pair<std::string_view, StdoutMode>, 3> kStdoutModes{
+    {{"json", StdoutMode::json}, {"text", StdoutMode::text}, {"log", StdoutMode::log}}};
+constexpr std::array<std::pair<std::string_view, WorkingDirectory>, 2> kDirectories{
+    {{"jobs", WorkingDirectory::jobs_folder}, {"task", WorkingDirectory::task_folder}}};
+constexpr std::array<std::pair<std::string_view, bool>, 2> kInterrupted{{{"rerun", true}, {"fail", false}}};
+
+/// `cores` and `ranks`: one is what every job has.
+std::optional<Problem> check_one(const Json& json, std::string_view field) {
+  if (!json.is_number_integer() || json.get<std::int64_t>() < 1) {
+    return fmt::format("field '{}' must be a whole number from 1", field);
+  }
+  if (json.get<std::int64_t>() != 1) {
+    return fmt::format("field '{}': more than 1 is not supported by this version", field);
+  }
+  return std::nullopt;
+}
+
+std::optional<Problem> read_field(const std::string& field, const Json& json, Job& job) {
+  const auto keep = [](auto checked, auto& place) -> std::optional<Problem> {
+    if (!checked) {
+      return std::move(checked.error());
+    }
+    place = std::move(*checked);
+    return std::nullopt;
+  };
+  if (field == "resource") {
+    if (!json.is_string() || json.get_ref<const std::string&>().empty()) {
+      return "field 'resource' must be a string that is not empty";
+    }
+    job.resource = json.get<std::string>();
+    return std::nullopt;
+  }
+  if (field == "exec") {
+    job.kind = JobKind::exec;
+    return keep(read_exec(json), job.argv);
+  }
+  if (field == "builtin") {
+    job.kind = JobKind::builtin;
+    return keep(read_word(json, field, kBuiltins), job.builtin);
+  }
+  if (field == "stdout") {
+    return keep(read_word(json, field, kStdoutModes), job.stdout_mode);
+  }
+  if (field == "cwd") {
+    return keep(read_word(json, field, kDirectories), job.cwd);
+  }
+  if (field == "interrupted") {
+    bool rerun = true;
+    if (std::optional<Problem> wrong = keep(read_word(json, field, kInterrupted), rerun)) {
+      return wrong;
+    }
+    return rerun ? std::nullopt : std::optional("field 'interrupted': \"fail\" is not supported by this version");
+  }
+  if (field == "cores" || field == "ranks") {
+    return check_one(json, field);
+  }
+  if (field == "stream" || field == "plugin" || field == "memory" || field == "gpus") {
+    return fmt::format("field '{}' is not supported by this version", field);
+  }
+  return fmt::format("unknown field '{}'", field);
+}
+
+Checked<Job> read_entry(const Json& json, const std::string& folder) {
+  if (!json.is_object()) {
+    return problem("must be an object");
+  }
+  Job job;
+  job.folder = folder;
+  for (const auto& [field, value] : json.items()) {
+    if (std::optional<Problem> wrong = read_field(field, value, job)) {
+      return problem(std::move(*wrong));
+    }
+  }
+  if (job.resource.empty()) {
+    return problem("field 'resource' is missing");
+  }
+  if (json.contains("exec") == json.contains("builtin")) {
+    return problem(json.contains("exec") ? "fields 'exec' and 'builtin' exclude each other"
+                                         : "one of the fields 'exec' and 'builtin' is needed");
+  }
+  if (job.kind == JobKind::builtin) {
+    for (const char* field : {"stdout", "cwd"}) {
+      if (json.contains(field)) {
+        return problem(fmt::format("field '{}' has no meaning for a builtin", field));
+      }
+    }
+  }
+  return job;
+}
+
+Checked<JobsFile> read_file(const Json& json, const std::string& folder) {
+  if (!json.is_object()) {
+    return problem("must be an object with a field 'jobs'");
+  }
+  JobsFile file;
+  for (const auto& [field, value] : json.items()) {
+    if (field == "jobs") {
+      if (!value.is_array()) {
+        return problem("field 'jobs' must be an array");
+      }
+      for (std::size_t i = 0; i < value.size(); ++i) {
+        Checked<Job> job = read_entry(value[i], folder);
+        if (!job) {
+          const bool named = value[i].is_object() && value[i].contains("resource") && value[i]["resource"].is_string();
+          const std::string resource = named ? fmt::format(" ({})", value[i]["resource"].get<std::string>()) : "";
+          return problem(fmt::format("job {}{}: {}", i + 1, resource, job.error()));
+        }
+        file.jobs.push_back(std::move(*job));
+      }
+    } else if (field == "buckets") {
+      if (!value.is_object()) {
+        return problem("field 'buckets' must be an object of bucket names and folders");
+      }
+      for (const auto& [bucket, place] : value.items()) {
+        if (bucket.empty() || !place.is_string() || place.get_ref<const std::string&>().empty()) {
+          return problem(fmt::format("bucket '{}': must have a name and a folder, which is a string", bucket));
+        }
+        file.buckets[bucket] = (std::filesystem::path(folder) / place.get<std::string>()).lexically_normal().string();
+      }
+    } else {
+      return problem(fmt::format("unknown field '{}'", field));
+    }
+  }
+  return file;
+}
+
+/// What goes into a message stays on one line, whatever was in the file.
+std::string one_line(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
+  return text;
+}
+
+}  // namespace
+
+Result<JobsFile> parse_jobs(std::string_view text, std::string_view name, const std::string& folder) {
+  if (text.substr(0, 3) == "\xEF\xBB\xBF") {
+    text.remove_prefix(3);
+  }
+  JsonProblem bad;
+  if (!check_json(text, bad)) {
+    return fail(ErrorKind::invalid,
+                one_line(fmt::format("{}: line {}, column {}: {}", name, bad.line, bad.column, bad.message)));
+  }
+  const Checked<Json> json = parse_unique(text);
+  if (!json) {
+    return fail(ErrorKind::invalid, one_line(fmt::format("{}: {}", name, json.error())));
+  }
+  Checked<JobsFile> file = read_file(*json, folder);
+  if (!file) {
+    return fail(ErrorKind::invalid, one_line(fmt::format("{}: {}", name, file.error())));
+  }
+  return std::move(*file);
+}
+
+Result<JobsFile> read_jobs_file(const std::string& path) {
+  std::error_code code;
+  const std::filesystem::path whole = std::filesystem::absolute(path, code).lexically_normal();
+  if (code) {
+    return fail(ErrorKind::io, fmt::format("{}: {}", path, code.message()));
+  }
+  if (std::filesystem::is_directory(whole, code)) {
+    return fail(ErrorKind::io, fmt::format("{}: is a folder", path));
+  }
+  std::ifstream in(whole, std::ios::binary);
+  if (!in) {
+    return fail(ErrorKind::io, fmt::format("{}: {}", path, std::strerror(errno)));
+  }
+  std::string text;
+  std::array<char, 1 << 16> block;
+  while (in.read(block.data(), block.size()) || in.gcount() > 0) {
+    text.append(block.data(), static_cast<std::size_t>(in.gcount()));
+    if (text.size() > kMaxJobsFileBytes) {
+      return fail(ErrorKind::invalid, fmt::format("{}: larger than {} bytes", path, kMaxJobsFileBytes));
+    }
+  }
+  if (in.bad()) {
+    return fail(ErrorKind::io, fmt::format("{}: cannot be read", path));
+  }
+  return parse_jobs(text, path, whole.parent_path().string());
+}
+
+}  // namespace lockstep::integrations

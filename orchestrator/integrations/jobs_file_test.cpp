@@ -1,0 +1,153 @@
+#include "integrations/jobs_file.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "integrations/pattern.hpp"
+
+namespace lockstep::integrations {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+JobsFile accepted(std::string_view text) {
+  Result<JobsFile> file = parse_jobs(text, "jobs.json", "/home/me/survey");
+  EXPECT_TRUE(file.has_value()) << (file ? "" : file.error().message);
+  return file ? std::move(*file) : JobsFile();
+}
+
+std::string refusal(std::string_view text) {
+  const Result<JobsFile> file = parse_jobs(text, "jobs.json", "/home/me/survey");
+  return file ? "accepted" : file.error().message;
+}
+
+/// The refusal of one entry with these fields besides its resource.
+std::string entry_refusal(std::string_view fields) {
+  return refusal(fmt::format(R"({{"jobs":[{{"resource":"job:a",{}}}]}})", fields));
+}
+
+TEST(Pattern, StarStandsForAnyRunOfCharacters) {
+  EXPECT_TRUE(matches("arn:aws:lambda:*:*:function:resize", "arn:aws:lambda:eu-west-1:1:function:resize"));
+  EXPECT_FALSE(matches("arn:aws:lambda:*:*:function:resize", "arn:aws:lambda:eu-west-1:1:function:resize2"));
+  EXPECT_TRUE(matches("arn:aws:states:::batch:submitJob*", "arn:aws:states:::batch:submitJob"));
+  EXPECT_TRUE(matches("arn:aws:states:::batch:submitJob*", "arn:aws:states:::batch:submitJob.sync"));
+  EXPECT_TRUE(matches("a*b*c", "a-b-b-cc"));
+  EXPECT_FALSE(matches("a*b*c", "a-c-b"));
+  EXPECT_TRUE(matches("*", ""));
+  EXPECT_FALSE(matches("", "a"));
+  EXPECT_FALSE(matches("job:a?[b]", "job:axb"));
+}
+
+TEST(Pattern, ManyStarsCostNoMoreThanAProduct) {
+  std::string pattern;
+  for (int i = 0; i < 500; ++i) {
+    pattern += "*a";
+  }
+  EXPECT_FALSE(matches(pattern, std::string(5000, 'a') + "b"));
+}
+
+TEST(JobsFile, ReadsExecJobs) {
+  const JobsFile file = accepted(R"({"jobs": [
+    {"resource": "arn:aws:states:::batch:submitJob*", "exec": ["./${JobName}.sh"]},
+    {"resource": "job:thumb", "exec": ["convert", "${src}", "${dst}"], "stdout": "log", "cwd": "task"}]})");
+  ASSERT_EQ(file.jobs.size(), 2U);
+  EXPECT_EQ(file.jobs[0].kind, JobKind::exec);
+  EXPECT_THAT(file.jobs[0].argv, ElementsAre("./${JobName}.sh"));
+  EXPECT_EQ(file.jobs[0].stdout_mode, StdoutMode::json);
+  EXPECT_EQ(file.jobs[0].cwd, WorkingDirectory::jobs_folder);
+  EXPECT_EQ(file.jobs[0].folder, "/home/me/survey");
+  EXPECT_EQ(file.jobs[1].stdout_mode, StdoutMode::log);
+  EXPECT_EQ(file.jobs[1].cwd, WorkingDirectory::task_folder);
+}
+
+TEST(JobsFile, ReadsBuiltins) {
+  const JobsFile file =
+      accepted(R"({"jobs": [{"resource":"job:n","builtin":"noop"},{"resource":"job:e","builtin":"echo"},
+    {"resource":"job:s","builtin":"sleep"},{"resource":"job:f","builtin":"fail"}]})");
+  ASSERT_EQ(file.jobs.size(), 4U);
+  EXPECT_EQ(file.jobs[2].kind, JobKind::builtin);
+  EXPECT_EQ(file.jobs[2].builtin, Builtin::sleep);
+}
+
+TEST(JobsFile, BucketsAreFoldersRelativeToTheFile) {
+  const JobsFile file = accepted(R"({"buckets": {"data": "/scratch/me/data", "out": "../results"}})");
+  EXPECT_EQ(file.buckets.at("data"), "/scratch/me/data");
+  EXPECT_EQ(file.buckets.at("out"), "/home/me/results");
+}
+
+TEST(JobsFile, AcceptsWhatEveryJobHasAnyway) {
+  EXPECT_EQ(entry_refusal(R"("exec":["a"],"ranks":1,"cores":1,"interrupted":"rerun")"), "accepted");
+}
+
+TEST(JobsFile, SaysWhereTextIsNotJson) {
+  EXPECT_THAT(refusal("{\"jobs\": [\n  }"), HasSubstr("jobs.json: line 2, column 3: "));
+  EXPECT_THAT(refusal(""), HasSubstr("jobs.json: line 1, column"));
+}
+
+TEST(JobsFile, RefusesUnknownFieldsByName) {
+  EXPECT_EQ(refusal(R"({"jobs":[],"jbos":1})"), "jobs.json: unknown field 'jbos'");
+  EXPECT_EQ(entry_refusal(R"("exec":["a"],"stdot":"log")"), "jobs.json: job 1 (job:a): unknown field 'stdot'");
+}
+
+TEST(JobsFile, RefusesAFieldGivenTwice) {
+  EXPECT_EQ(entry_refusal(R"("exec":["a"],"exec":["b"])"), "jobs.json: field 'exec' is given twice");
+}
+
+TEST(JobsFile, RefusesWhatThisVersionDoesNotHonour) {
+  EXPECT_EQ(entry_refusal(R"("stream":["a"])"),
+            "jobs.json: job 1 (job:a): field 'stream' is not supported by this version");
+  EXPECT_EQ(entry_refusal(R"("plugin":"libnorm.so")"),
+            "jobs.json: job 1 (job:a): field 'plugin' is not supported by this version");
+  EXPECT_EQ(entry_refusal(R"("exec":["a"],"memory":"8GB")"),
+            "jobs.json: job 1 (job:a): field 'memory' is not supported by this version");
+  EXPECT_EQ(entry_refusal(R"("exec":["a"],"ranks":8)"),
+            "jobs.json: job 1 (job:a): field 'ranks': more than 1 is not supported by this version");
+  EXPECT_EQ(entry_refusal(R"("exec":["a"],"cores":0)"),
+            "jobs.json: job 1 (job:a): field 'cores' must be a whole number from 1");
+  EXPECT_EQ(entry_refusal(R"("exec":["a"],"interrupted":"fail")"),
+            "jobs.json: job 1 (job:a): field 'interrupted': \"fail\" is not supported by this version");
+}
+
+TEST(JobsFile, NamesEntryAndFieldOfAWrongValue) {
+  EXPECT_EQ(refusal(R"({"jobs":[{"resource":"job:a","builtin":"echo"},{"builtin":"echo"}]})"),
+            "jobs.json: job 2: field 'resource' is missing");
+  EXPECT_EQ(entry_refusal(R"("exec":"a b")"),
+            "jobs.json: job 1 (job:a): field 'exec' must be an array of the program and its arguments");
+  EXPECT_EQ(entry_refusal(R"("exec":["a",1])"), "jobs.json: job 1 (job:a): field 'exec': argument 1 must be a string");
+  EXPECT_EQ(entry_refusal(R"("exec":["a","${src"])"),
+            "jobs.json: job 1 (job:a): field 'exec': argument 1: '${' without '}' in \"${src\"");
+  EXPECT_EQ(entry_refusal(R"("builtin":"eco")"),
+            R"(jobs.json: job 1 (job:a): field 'builtin' must be one of "noop", "echo", "sleep", "fail")");
+  EXPECT_EQ(entry_refusal(R"("exec":["a"],"builtin":"echo")"),
+            "jobs.json: job 1 (job:a): fields 'exec' and 'builtin' exclude each other");
+  EXPECT_EQ(entry_refusal(R"("stdout":"log")"),
+            "jobs.json: job 1 (job:a): one of the fields 'exec' and 'builtin' is needed");
+  EXPECT_EQ(refusal(R"({"jobs":{}})"), "jobs.json: field 'jobs' must be an array");
+  EXPECT_EQ(refusal(R"({"buckets":{"data":1}})"),
+            "jobs.json: bucket 'data': must have a name and a folder, which is a string");
+}
+
+TEST(JobsFile, RefusalsAreOneLineWhateverTheFileHolds) {
+  const std::string message = entry_refusal("\"exec\":[\"a\"],\"x\\ny\":1");
+  EXPECT_EQ(message, "jobs.json: job 1 (job:a): unknown field 'x y'");
+}
+
+TEST(JobsFile, ReadsAFileFromItsFolder) {
+  char folder[] = "/tmp/jobs_file_test.XXXXXX";
+  ASSERT_NE(mkdtemp(folder), nullptr);
+  std::ofstream(std::string(folder) + "/jobs.json") << R"({"jobs":[{"resource":"job:a","exec":["./a"]}]})";
+  const Result<JobsFile> file = read_jobs_file(std::string(folder) + "/./jobs.json");
+  ASSERT_TRUE(file.has_value()) << file.error().message;
+  EXPECT_EQ(std::filesystem::path(file->jobs[0].folder).filename(), std::filesystem::path(folder).filename());
+  EXPECT_THAT(read_jobs_file(std::string(folder) + "/no.json").error().message, HasSubstr("No such file"));
+  EXPECT_THAT(read_jobs_file(folder).error().message, HasSubstr("is a folder"));
+  std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace lockstep::integrations
