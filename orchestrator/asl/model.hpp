@@ -1,13 +1,16 @@
-// The model of a state machine: what a definition says, parsed, checked and compiled. Immutable, shared by executions and threads.
+// The model of a state machine: what a definition says, parsed, checked and compiled. Immutable, shared by executions
+// and threads.
 //
-// Every state of the machine, those of branches and item processors included, has one StateId; every `States` object one ScopeId.
-// Ids are positions in the definition's text, so the same text always gives the same ids (the journal depends on it).
+// Every state of the machine, those of branches and item processors included, has one StateId; every `States` object
+// one ScopeId. Ids are positions in the definition's text, so the same text always gives the same ids (the journal
+// depends on it).
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -43,7 +46,7 @@ struct Retrier {
 struct ResultPath {
   enum class Mode : std::uint8_t { replace, discard, place };  // "$" or absent; null; a deeper reference path
   Mode mode = Mode::replace;
-  std::shared_ptr<const jsonpath::Path> path;                  // with Mode::place
+  std::shared_ptr<const jsonpath::Path> path;  // with Mode::place
 };
 
 /// asl.md 8.3.
@@ -70,7 +73,8 @@ struct ChoiceRule {
   ExpressionPtr output;  ///< JSONata
 };
 
-/// A number that may be computed: `X` as a literal, `XPath` (JSONPath) or `{% %}` (JSONata). `path` is the path's text for messages.
+/// A number that may be computed: `X` as a literal, `XPath` (JSONPath) or `{% %}` (JSONata). `path` is the path's text
+/// for messages.
 struct ComputedNumber {
   ExpressionPtr expression;
   std::string path;
@@ -103,16 +107,46 @@ struct Fail {
 struct Parallel {
   std::vector<ScopeId> branches;
 };
+/// Where a Distributed Map reads its items (distributed-map.md 4). Strings are empty where the field is absent.
+struct ItemReader {
+  std::string resource;
+  ExpressionPtr arguments;  ///< Parameters or Arguments; null: none
+  std::string input_type;
+  std::string transformation;
+  std::string manifest_type;
+  std::string csv_header_location;
+  std::vector<std::string> csv_headers;
+  std::string csv_delimiter;
+  std::string items_pointer;
+  std::optional<ComputedNumber> max_items;
+};
+/// How a Distributed Map groups items (distributed-map.md 6).
+struct ItemBatcher {
+  std::optional<ComputedNumber> max_items;
+  std::optional<ComputedNumber> max_input_bytes;
+  ExpressionPtr batch_input;
+};
+/// Where and how a Distributed Map writes results (distributed-map.md 8).
+struct ResultWriter {
+  std::string resource;
+  ExpressionPtr arguments;
+  std::string transformation;
+  std::string output_type;
+};
 struct Map {
   ScopeId processor = ScopeId::top;
   bool distributed = false;
-  ExpressionPtr items;         ///< ItemsPath or Items; null: the effective input
-  std::string items_path;      ///< text of ItemsPath, for messages
-  ExpressionPtr item_selector; ///< ItemSelector, or a Map's Parameters; null: the item itself
+  bool express_children = false;  ///< distributed, with ExecutionType EXPRESS
+  ExpressionPtr items;            ///< ItemsPath or Items; null: the effective input
+  std::string items_path;         ///< text of ItemsPath, for messages
+  ExpressionPtr item_selector;    ///< ItemSelector, or a Map's Parameters; null: the item itself
   std::optional<ComputedNumber> max_concurrency;
   std::optional<ComputedNumber> tolerated_failure_count;
   std::optional<ComputedNumber> tolerated_failure_percentage;
   std::string label;
+  std::optional<ItemReader> reader;
+  std::optional<ItemBatcher> batcher;
+  std::optional<ResultWriter> writer;
 };
 
 struct State {
@@ -124,13 +158,13 @@ struct State {
   StateId next = StateId::none;  ///< none: terminal, or a Choice
 
   // Data flow, in the order of asl.md section 4. JSONata states use arguments, output and assign only.
-  bool input_discarded = false;      ///< InputPath: null
-  ExpressionPtr input_path;          ///< null: "$"
-  ExpressionPtr arguments;           ///< Parameters or Arguments
+  bool input_discarded = false;  ///< InputPath: null
+  ExpressionPtr input_path;      ///< null: "$"
+  ExpressionPtr arguments;       ///< Parameters or Arguments
   ExpressionPtr result_selector;
   ResultPath result_path;
-  bool output_discarded = false;     ///< OutputPath: null
-  ExpressionPtr output;              ///< OutputPath or Output
+  bool output_discarded = false;  ///< OutputPath: null
+  ExpressionPtr output;           ///< OutputPath or Output
   ExpressionPtr assign;
 
   std::vector<Retrier> retry;
@@ -143,7 +177,7 @@ struct Scope {
   ScopeId id = ScopeId::top;
   StateId owner = StateId::none;  ///< the Parallel or Map state that it belongs to
   StateId start_at = StateId::none;
-  std::vector<StateId> states;    ///< in the order of the text
+  std::vector<StateId> states;  ///< in the order of the text
 };
 
 struct StateMachine {
@@ -158,5 +192,9 @@ struct StateMachine {
 };
 
 using StateMachinePtr = std::shared_ptr<const StateMachine>;
+
+/// The workflow variables that the state's own fields read: sorted, each once, without the $. States of its branches
+/// and item processor are states of their own.
+std::vector<std::string> variable_references(const State& state);
 
 }  // namespace lockstep::asl

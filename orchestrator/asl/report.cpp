@@ -1,0 +1,80 @@
+#include "asl/report.hpp"
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+namespace lockstep::asl {
+
+namespace {
+
+void add(std::vector<Diagnostic>& list, Severity severity, std::string_view code, std::string location,
+         std::string message) {
+  if (list.size() < Report::kMost) {
+    list.push_back({severity, std::string(code), std::move(message), std::move(location)});
+  }
+}
+
+}  // namespace
+
+std::string shortened(std::string_view text, std::size_t most) {
+  std::size_t characters = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool starts_character = (static_cast<unsigned char>(text[i]) & 0xC0U) != 0x80U;
+    if (starts_character && ++characters > most) {
+      return std::string(text.substr(0, i)) + "…";
+    }
+  }
+  return std::string(text);
+}
+
+std::string Place::location() const {
+  std::string out;
+  append(out, nullptr);
+  return out.empty() ? "/" : out;
+}
+
+std::string Place::relative_to(const Place& base) const {
+  std::string out;
+  append(out, &base);
+  return out.starts_with('/') ? out.substr(1) : out;
+}
+
+void Place::append(std::string& out, const Place* stop) const {
+  if (parent_ == nullptr || this == stop) {
+    return;
+  }
+  parent_->append(out, stop);
+  if (is_index_) {
+    fmt::format_to(std::back_inserter(out), "[{}]", index_);
+  } else {
+    out += '/';
+    out += shortened(key_);
+  }
+}
+
+void Report::schema(const Place& place, std::string message) {
+  error(kSchema, place.location(), std::move(message));
+}
+
+void Report::error(std::string_view code, std::string location, std::string message) {
+  add(errors_, Severity::error, code, std::move(location), std::move(message));
+}
+
+void Report::warning(std::string_view code, std::string location, std::string message) {
+  add(warnings_, Severity::warning, code, std::move(location), std::move(message));
+}
+
+void Report::graph_error(std::string_view code, std::string location, std::string message) {
+  add(graph_, Severity::error, code, std::move(location), std::move(message));
+}
+
+std::vector<Diagnostic> Report::take() {
+  std::vector<Diagnostic> all = std::move(errors_);
+  for (std::vector<Diagnostic>* list : {&graph_, &warnings_}) {
+    all.insert(all.end(), std::make_move_iterator(list->begin()), std::make_move_iterator(list->end()));
+  }
+  return all;
+}
+
+}  // namespace lockstep::asl

@@ -1,0 +1,64 @@
+// Collects what is wrong with a definition, in the order in which AWS answers it. Internal to the asl room.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "asl/parser.hpp"
+
+namespace lockstep::asl {
+
+/// A place in the definition: a chain on the stack, written out only when there is something to say about it.
+class Place {
+ public:
+  Place() = default;
+  Place(const Place& parent, std::string_view key) : parent_(&parent), key_(key) {}
+  Place(const Place& parent, std::size_t index) : parent_(&parent), index_(index), is_index_(true) {}
+
+  /// `/States/A/Choices[0]/Next`; `/` for the root.
+  std::string location() const;
+  /// The way from `base`, one of its parents, as JSONata failures name it: `Choices[0]/Condition`.
+  std::string relative_to(const Place& base) const;
+  std::string_view key() const { return key_; }
+
+ private:
+  void append(std::string& out, const Place* stop) const;
+
+  const Place* parent_ = nullptr;
+  std::string_view key_;
+  std::size_t index_ = 0;
+  bool is_index_ = false;
+};
+
+/// At most `most` characters of `text`, for quoting it in a message.
+std::string shortened(std::string_view text, std::size_t most = 80);
+
+class Report {
+ public:
+  /// More than this many errors, or warnings, are counted out: a text of 1 MiB must not become gigabytes of complaints.
+  static constexpr std::size_t kMost = 1000;
+
+  /// A rule about fields and values: SCHEMA_VALIDATION_FAILED.
+  void schema(const Place& place, std::string message);
+  void error(std::string_view code, std::string location, std::string message);
+  void warning(std::string_view code, std::string location, std::string message);
+  /// Errors about transitions and names come after all the others.
+  void graph_error(std::string_view code, std::string location, std::string message);
+
+  bool has_errors() const { return !errors_.empty() || !graph_.empty(); }
+  /// Errors, graph errors, warnings.
+  std::vector<Diagnostic> take();
+
+ private:
+  std::vector<Diagnostic> errors_;
+  std::vector<Diagnostic> graph_;
+  std::vector<Diagnostic> warnings_;
+};
+
+inline constexpr std::string_view kSchema = "SCHEMA_VALIDATION_FAILED";
+inline constexpr std::string_view kSyntax = "INVALID_JSON_DESCRIPTION";
+inline constexpr std::string_view kJsonata = "INVALID_JSONATA_EXPRESSION";
+
+}  // namespace lockstep::asl
