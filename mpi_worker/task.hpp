@@ -13,7 +13,8 @@
 
 namespace lockstep::worker {
 
-/// Names one dispatch of one task for ever (design, wall 2): execution, the visit of a state in it, and how often that was dispatched.
+/// Names one dispatch of one task for ever (design, wall 2): execution, the visit of a state in it, and how often that
+/// was dispatched.
 struct DispatchId {
   std::uint64_t execution = 0;
   std::uint64_t visit = 0;
@@ -42,10 +43,10 @@ enum class OutcomeKind : std::uint8_t { succeeded, failed, timed_out, cancelled 
 struct Outcome {
   DispatchId id;
   OutcomeKind kind = OutcomeKind::succeeded;
-  Value result;          ///< succeeded
-  std::string error;     ///< failed: "States.TaskFailed", "Lockstep.BadOutput", the job's own errorType, …
-  std::string cause;     ///< failed
-  Timestamp started;     ///< on the worker's clock
+  Value result;       ///< succeeded
+  std::string error;  ///< failed: "States.TaskFailed", "Lockstep.BadOutput", the job's own errorType, …
+  std::string cause;  ///< failed
+  Timestamp started;  ///< on the worker's clock
   Timestamp ended;
   std::uint32_t rank = 0;
 };

@@ -1,0 +1,327 @@
+#include "mpi_worker/exec_runner.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+
+#include "mpi_worker/builtin.hpp"
+#include "mpi_worker/environment.hpp"
+
+namespace lockstep::worker {
+namespace {
+
+/// Descriptors 0, 1 and 2 must not become ends of pipes: a child puts its own there.
+void occupy_standard_descriptors() {
+  int fd = 0;
+  do {
+    fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+  } while (fd >= 0 && fd <= 2);
+  if (fd > 2) {
+    close(fd);
+  }
+}
+
+void ignore_broken_pipes() {
+  struct sigaction action = {};
+  if (sigaction(SIGPIPE, nullptr, &action) == 0 && action.sa_handler == SIG_DFL) {
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &action, nullptr);
+  }
+}
+
+}  // namespace
+
+Runner::Runner(const RunSettings& settings, Place place, std::size_t slots)
+    : settings_(&settings),
+      place_(std::move(place)),
+      log_(settings.run_folder, place_),
+      environment_(shared_environment(environ, settings, place_)),
+      slots_(std::max<std::size_t>(slots, 1)) {
+  occupy_standard_descriptors();
+  ignore_broken_pipes();
+  epoll_ = Descriptor(epoll_create1(EPOLL_CLOEXEC));
+  const char* path = std::getenv("PATH");
+  context_.settings = settings_;
+  context_.log = &log_;
+  context_.environment = &environment_;
+  context_.path = path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin";
+  for (std::size_t i = slots_.size(); i-- > 0;) {
+    free_slots_.push_back(static_cast<std::uint32_t>(i));
+  }
+}
+
+Runner::~Runner() = default;
+
+void Runner::give(Outcome outcome, std::vector<Outcome>& outcomes) const {
+  outcome.rank = place_.rank;
+  outcomes.push_back(std::move(outcome));
+}
+
+void Runner::submit(Task task) {
+  queue_.push_back(std::move(task));
+}
+
+void Runner::cancel(const DispatchId& id) {
+  const Clock::time_point time = Clock::now();
+  for (std::uint32_t i = 0; i < slots_.size(); ++i) {
+    Slot& slot = slots_[i];
+    if (slot.process && slot.process->task().id == id) {
+      slot.process->cancel(time);
+      watch(i);
+      return;
+    }
+    if (slot.sleep && slot.sleep->task.id == id) {
+      slot.sleep->kind = OutcomeKind::cancelled;
+      slot.sleep->end = time;
+      watch(i);
+      return;
+    }
+  }
+  const auto waiting = std::find_if(queue_.begin(), queue_.end(), [&](const Task& task) { return task.id == id; });
+  if (waiting != queue_.end()) {
+    Outcome outcome;
+    outcome.id = id;
+    outcome.kind = OutcomeKind::cancelled;
+    outcome.started = outcome.ended = now();
+    ready_.push_back(std::move(outcome));
+    queue_.erase(waiting);
+  }
+}
+
+void Runner::cancel_all() {
+  std::vector<DispatchId> ids;
+  for (const Task& task : queue_) {
+    ids.push_back(task.id);
+  }
+  for (const Slot& slot : slots_) {
+    if (!slot.free()) {
+      ids.push_back(slot.process ? slot.process->task().id : slot.sleep->task.id);
+    }
+  }
+  for (const DispatchId& id : ids) {
+    cancel(id);
+  }
+}
+
+void Runner::kill_all() {
+  cancel_all();
+  for (std::uint32_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].process) {
+      slots_[i].process->kill();
+      watch(i);
+    }
+  }
+}
+
+void Runner::advance(std::vector<Outcome>& outcomes) {
+  for (Outcome& outcome : ready_) {
+    give(std::move(outcome), outcomes);
+  }
+  ready_.clear();
+  if (running_ > 0) {
+    handle_events(outcomes);
+    handle_timers(outcomes);
+  }
+  start_waiting(outcomes);
+}
+
+void Runner::start_waiting(std::vector<Outcome>& outcomes) {
+  while (!held_ && !queue_.empty() && !free_slots_.empty()) {
+    Task task = std::move(queue_.front());
+    queue_.pop_front();
+    Outcome outcome;
+    const auto job = static_cast<std::size_t>(task.job);
+    if (job >= settings_->jobs.size()) {
+      outcome.id = task.id;
+      outcome.kind = OutcomeKind::failed;
+      outcome.error = "States.Runtime";
+      outcome.cause = fmt::format("job {} is not in the run's job table", job);
+      outcome.started = outcome.ended = now();
+      give(std::move(outcome), outcomes);
+    } else if (run_at_once(settings_->jobs[job], task, outcome)) {
+      give(std::move(outcome), outcomes);
+    } else if (settings_->jobs[job].kind == integrations::JobKind::builtin) {
+      start_sleep(std::move(task), outcomes);
+    } else if (auto process = Process::start(std::move(task), context_)) {
+      std::uint32_t index = 0;
+      take_slot(index).process = std::move(*process);
+      watch(index);
+    } else {
+      give(std::move(process.error()), outcomes);
+    }
+  }
+}
+
+Runner::Slot& Runner::take_slot(std::uint32_t& index) {
+  index = free_slots_.back();
+  free_slots_.pop_back();
+  ++running_;
+  return slots_[index];
+}
+
+void Runner::start_sleep(Task task, std::vector<Outcome>& outcomes) {
+  const auto duration = sleep_duration(task.input);
+  if (!duration) {
+    Outcome outcome;
+    outcome.id = task.id;
+    outcome.kind = OutcomeKind::failed;
+    outcome.error = "Lockstep.BadArguments";
+    outcome.cause = duration.error();
+    outcome.started = outcome.ended = now();
+    give(std::move(outcome), outcomes);
+    return;
+  }
+  std::chrono::microseconds time = *duration;
+  for (const auto& limit : {task.timeout, task.heartbeat}) {
+    time = limit ? std::min(time, *limit) : time;
+  }
+  const OutcomeKind kind = time < *duration ? OutcomeKind::timed_out : OutcomeKind::succeeded;
+  std::uint32_t index = 0;
+  take_slot(index).sleep = Sleep{std::move(task), Clock::now() + time, kind, now()};
+  watch(index);
+}
+
+void Runner::set_timer(std::uint32_t index, Clock::time_point time) {
+  Slot& slot = slots_[index];
+  if (slot.timer == time) {
+    return;
+  }
+  if (slot.timer != Clock::time_point::max()) {
+    timers_.erase({slot.timer, index});
+  }
+  slot.timer = time;
+  if (time != Clock::time_point::max()) {
+    timers_.emplace(time, index);
+  }
+}
+
+/// Makes epoll and the timers agree with what the slot waits for.
+void Runner::watch(std::uint32_t index) {
+  Slot& slot = slots_[index];
+  Clock::time_point next = Clock::time_point::max();
+  if (slot.sleep) {
+    next = slot.sleep->end;
+  }
+  if (slot.process) {
+    const Process& process = *slot.process;
+    const int wanted[4] = {process.in(), process.out(), process.err(), process.ended()};
+    for (std::uint32_t kind = 0; kind < 4; ++kind) {
+      if (wanted[kind] == slot.watched[kind]) {
+        continue;
+      }
+      // A closed descriptor has left epoll by itself; the one of a process that has ended stays open.
+      if (kind == 3 && wanted[kind] < 0) {
+        epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, slot.watched[kind], nullptr);
+      } else if (wanted[kind] >= 0) {
+        epoll_event event = {};
+        event.events = kind == 0 ? EPOLLOUT : EPOLLIN;
+        event.data.u64 = std::uint64_t{index} << 2U | kind;
+        epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wanted[kind], &event);
+      }
+      slot.watched[kind] = wanted[kind];
+    }
+    next = process.next_time();
+  }
+  set_timer(index, next);
+}
+
+void Runner::handle_events(std::vector<Outcome>& outcomes) {
+  std::array<epoll_event, 64> events;
+  const int count = epoll_wait(epoll_.get(), events.data(), events.size(), 0);
+  const Clock::time_point time = count > 0 ? Clock::now() : Clock::time_point();
+  for (int i = 0; i < count; ++i) {
+    const auto index = static_cast<std::uint32_t>(events[static_cast<std::size_t>(i)].data.u64 >> 2U);
+    // The slot may have changed hands since; reading and writing find nothing to do then.
+    Process* process = slots_[index].process.get();
+    if (process == nullptr) {
+      continue;
+    }
+    switch (events[static_cast<std::size_t>(i)].data.u64 & 3U) {
+      case 0:
+        process->on_writable();
+        break;
+      case 1:
+        process->on_out(time);
+        break;
+      case 2:
+        process->on_err(time);
+        break;
+      default:
+        process->on_ended(time);
+        break;
+    }
+    settle(index, outcomes);
+  }
+}
+
+void Runner::handle_timers(std::vector<Outcome>& outcomes) {
+  if (timers_.empty()) {
+    return;
+  }
+  const Clock::time_point time = Clock::now();
+  while (!timers_.empty() && timers_.begin()->first <= time) {
+    const std::uint32_t index = timers_.begin()->second;
+    set_timer(index, Clock::time_point::max());
+    if (slots_[index].process) {
+      slots_[index].process->on_time(time);
+    }
+    settle(index, outcomes);
+  }
+}
+
+/// Takes the outcome where the slot's task is over, else waits for what comes next.
+void Runner::settle(std::uint32_t index, std::vector<Outcome>& outcomes) {
+  Slot& slot = slots_[index];
+  if (slot.process && slot.process->done()) {
+    give(slot.process->finish(), outcomes);
+    slot.process.reset();
+  } else if (slot.sleep && slot.sleep->end <= Clock::now()) {
+    Outcome outcome;
+    outcome.id = slot.sleep->task.id;
+    outcome.started = slot.sleep->started;
+    outcome.ended = now();
+    outcome.kind = slot.sleep->kind;
+    give(std::move(outcome), outcomes);
+    slot.sleep.reset();
+  } else {
+    watch(index);
+    return;
+  }
+  std::fill(std::begin(slot.watched), std::end(slot.watched), -1);
+  set_timer(index, Clock::time_point::max());
+  --running_;
+  free_slots_.push_back(index);
+}
+
+Runner::Clock::time_point Runner::next_time() const {
+  if (!ready_.empty() || (!held_ && !queue_.empty() && !free_slots_.empty())) {
+    return Clock::time_point::min();
+  }
+  return timers_.empty() ? Clock::time_point::max() : timers_.begin()->first;
+}
+
+void Runner::wait(std::chrono::microseconds limit, int other, std::vector<Outcome>& outcomes) {
+  const std::size_t before = outcomes.size();
+  advance(outcomes);
+  if (outcomes.size() > before) {
+    return;
+  }
+  const Clock::time_point next = next_time();
+  std::chrono::nanoseconds time = limit;
+  if (next != Clock::time_point::max()) {
+    const auto now = Clock::now();
+    time = next <= now ? std::chrono::nanoseconds(0) : std::min<std::chrono::nanoseconds>(time, next - now);
+  }
+  pollfd fds[2] = {{epoll_.get(), POLLIN, 0}, {other, POLLIN, 0}};
+  const timespec spec = {static_cast<time_t>(time.count() / 1'000'000'000),
+                         static_cast<long>(time.count() % 1'000'000'000)};
+  ppoll(fds, 2, &spec, nullptr);
+  advance(outcomes);
+}
+
+}  // namespace lockstep::worker

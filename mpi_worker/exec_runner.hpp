@@ -1,0 +1,99 @@
+// Runs the tasks of one rank: processes without a shell, and builtins. One thread drives it, whatever the number of
+// slots; a fleet within this process and the loop of a worker rank use the same one.
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "mpi_worker/process.hpp"
+#include "mpi_worker/settings.hpp"
+#include "mpi_worker/task.hpp"
+
+namespace lockstep::worker {
+
+/// All calls come from one thread, which must live as long as the runner does: the processes are tied to it and get
+/// KILL when it ends. Ignores SIGPIPE process-wide, where it was not handled.
+class Runner {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// `settings` is borrowed. `slots` is at least 1.
+  Runner(const RunSettings& settings, Place place, std::size_t slots);
+  /// Kills what still runs.
+  ~Runner();
+  Runner(const Runner&) = delete;
+  Runner& operator=(const Runner&) = delete;
+
+  /// Takes a task; it starts with the next advance() that has a slot free.
+  void submit(Task task);
+  /// Stops the task (TERM, after kill_after KILL) or drops it where it has not begun; either way one outcome comes.
+  /// An unknown id is ignored.
+  void cancel(const DispatchId& id);
+  /// Cancels all.
+  void cancel_all();
+  /// KILL to all that runs, at once.
+  void kill_all();
+  /// Starts nothing as long as it is held.
+  void hold(bool held) { held_ = held; }
+
+  /// Starts, feeds, reads and ends what can be without waiting; appends an outcome for each task that is over.
+  void advance(std::vector<Outcome>& outcomes);
+  /// Readable when advance() has something to do; for poll().
+  int descriptor() const { return epoll_.get(); }
+  /// When advance() has something to do though nothing is readable; max(): never.
+  Clock::time_point next_time() const;
+  /// advance() after waiting for something to do, at most `limit`, less if `other` (a descriptor; -1: none) is
+  /// readable.
+  void wait(std::chrono::microseconds limit, int other, std::vector<Outcome>& outcomes);
+
+  std::size_t slots() const { return slots_.size(); }
+  /// Tasks that occupy a slot.
+  std::size_t running() const { return running_; }
+  /// Tasks that were taken and have not begun.
+  std::size_t waiting() const { return queue_.size(); }
+
+ private:
+  struct Sleep {
+    Task task;
+    Clock::time_point end;
+    OutcomeKind kind = OutcomeKind::succeeded;  // what it comes to at its end
+    Timestamp started;
+  };
+  struct Slot {
+    std::unique_ptr<Process> process;
+    std::optional<Sleep> sleep;
+    int watched[4] = {-1, -1, -1, -1};                   // what epoll knows of it: in, out, err, ended
+    Clock::time_point timer = Clock::time_point::max();  // its entry in timers_; max(): none
+    bool free() const { return !process && !sleep; }
+  };
+  void start_waiting(std::vector<Outcome>& outcomes);
+  void start_sleep(Task task, std::vector<Outcome>& outcomes);
+  Slot& take_slot(std::uint32_t& index);
+  void set_timer(std::uint32_t index, Clock::time_point time);
+  void handle_events(std::vector<Outcome>& outcomes);
+  void handle_timers(std::vector<Outcome>& outcomes);
+  void settle(std::uint32_t index, std::vector<Outcome>& outcomes);
+  void watch(std::uint32_t index);
+  void give(Outcome outcome, std::vector<Outcome>& outcomes) const;
+
+  const RunSettings* settings_;
+  Place place_;
+  TaskLog log_;
+  std::vector<std::string> environment_;
+  ProcessContext context_;
+  Descriptor epoll_;
+  std::vector<Slot> slots_;
+  std::vector<std::uint32_t> free_slots_;
+  std::size_t running_ = 0;
+  std::deque<Task> queue_;
+  std::vector<Outcome> ready_;                                    // cancelled before they began
+  std::set<std::pair<Clock::time_point, std::uint32_t>> timers_;  // at most one for each slot
+  bool held_ = false;
+};
+
+}  // namespace lockstep::worker

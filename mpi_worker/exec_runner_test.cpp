@@ -1,0 +1,437 @@
+#include "mpi_worker/exec_runner.hpp"
+
+#include <dirent.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "value/builder.hpp"
+
+namespace lockstep::worker {
+namespace {
+
+using integrations::Builtin;
+using integrations::Job;
+using integrations::JobId;
+using integrations::JobKind;
+using integrations::StdoutMode;
+using integrations::WorkingDirectory;
+using testing::AllOf;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+using namespace std::chrono_literals;
+
+Value json(std::string_view text) {
+  return Value::from_text(std::string(text)).value();
+}
+
+class RunnerTest : public testing::Test {
+ protected:
+  RunnerTest() {
+    char folder[] = "/tmp/exec_runner_test.XXXXXX";
+    EXPECT_NE(mkdtemp(folder), nullptr);
+    folder_ = folder;
+    settings_.run_folder = folder_ + "/run";
+    settings_.run_id = "run-1";
+    settings_.kill_after = 50ms;
+    std::filesystem::create_directory(settings_.run_folder);
+  }
+  ~RunnerTest() override { std::filesystem::remove_all(folder_); }
+
+  JobId add(Job job) {
+    job.folder = folder_;
+    settings_.jobs.push_back(std::move(job));
+    return static_cast<JobId>(settings_.jobs.size() - 1);
+  }
+  JobId exec(std::vector<std::string> argv, StdoutMode mode = StdoutMode::json) {
+    return add(Job{.resource = "job:test", .kind = JobKind::exec, .argv = std::move(argv), .stdout_mode = mode});
+  }
+  JobId shell(const std::string& script, StdoutMode mode = StdoutMode::json) {
+    return exec({"/bin/sh", "-c", script}, mode);
+  }
+
+  Task task(JobId job, std::string_view input = "{}") {
+    Task made;
+    made.id = {7, ++visits_, 1};
+    made.job = job;
+    made.input = json(input);
+    made.execution_name = "night";
+    made.state_name = "Measure";
+    return made;
+  }
+
+  Runner& runner(std::size_t slots = 2) {
+    if (!runner_) {
+      runner_ = std::make_unique<Runner>(settings_, Place{3, "n1"}, slots);
+    }
+    return *runner_;
+  }
+
+  std::vector<Outcome> wait_for(std::size_t count, std::chrono::milliseconds limit = 10s) {
+    std::vector<Outcome> outcomes;
+    const auto end = std::chrono::steady_clock::now() + limit;
+    while (outcomes.size() < count && std::chrono::steady_clock::now() < end) {
+      runner().wait(100ms, -1, outcomes);
+    }
+    EXPECT_EQ(outcomes.size(), count);
+    outcomes.resize(count);
+    return outcomes;
+  }
+  void advance_for(std::chrono::milliseconds time) {
+    std::vector<Outcome> outcomes;
+    const auto end = std::chrono::steady_clock::now() + time;
+    while (std::chrono::steady_clock::now() < end) {
+      runner().wait(std::chrono::duration_cast<std::chrono::microseconds>(end - std::chrono::steady_clock::now()), -1,
+                    outcomes);
+    }
+    EXPECT_TRUE(outcomes.empty());
+  }
+  Outcome run(Task one) {
+    runner().submit(std::move(one));
+    return wait_for(1).front();
+  }
+  std::string result(const Outcome& outcome) {
+    EXPECT_EQ(outcome.kind, OutcomeKind::succeeded) << outcome.error << ": " << outcome.cause;
+    return outcome.result.to_text();
+  }
+
+  std::string file(const std::string& name) const {
+    std::ifstream in(folder_ + "/" + name);
+    std::stringstream text;
+    text << in.rdbuf();
+    return text.str();
+  }
+  bool exists(const std::string& name) const { return std::filesystem::exists(folder_ + "/" + name); }
+  /// Until the process whose number is in the file is gone.
+  bool gone(const std::string& name) const {
+    for (int i = 0; i < 200; ++i) {
+      const std::string number = file(name);
+      std::ifstream status("/proc/" + number.substr(0, number.find('\n')) + "/stat");
+      std::string line;
+      if (!std::getline(status, line) || line.find(") Z ") != std::string::npos) {
+        return true;
+      }
+      usleep(5000);
+    }
+    return false;
+  }
+
+  std::string folder_;
+  RunSettings settings_;
+  std::unique_ptr<Runner> runner_;
+  std::uint64_t visits_ = 0;
+};
+
+TEST_F(RunnerTest, InputGoesInAndOutputComesBack) {
+  const Outcome outcome = run(task(exec({"cat"}), R"({"x": [1, 2.50]})"));
+  EXPECT_EQ(result(outcome), R"({"x": [1, 2.50]})");
+  EXPECT_EQ(outcome.id, (DispatchId{7, 1, 1}));
+  EXPECT_EQ(outcome.rank, 3U);
+  EXPECT_GT(outcome.started.us, 0);
+  EXPECT_GE(outcome.ended, outcome.started);
+}
+
+TEST_F(RunnerTest, TenMegabytesGoThroughBothWays) {
+  const std::string text = "\"" + std::string(10 << 20, 'x') + "\"";
+  EXPECT_EQ(result(run(task(exec({"cat"}), text))), text);
+}
+
+TEST_F(RunnerTest, AJobMayLeaveItsInputUnread) {
+  const std::string text = "\"" + std::string(1 << 20, 'x') + "\"";
+  EXPECT_EQ(result(run(task(shell("exec <&-; echo 1"), text))), "1\n");
+}
+
+TEST_F(RunnerTest, NoOutputIsNull) {
+  EXPECT_EQ(result(run(task(shell("true")))), "null");
+  EXPECT_EQ(result(run(task(shell("echo ' '")))), "null");
+}
+
+TEST_F(RunnerTest, OutputThatIsNotJsonIsBadOutput) {
+  const Outcome outcome = run(task(shell(R"(printf '{"a":1}\n\001garbage\377')")));
+  EXPECT_EQ(outcome.kind, OutcomeKind::failed);
+  EXPECT_EQ(outcome.error, "Lockstep.BadOutput");
+  EXPECT_THAT(outcome.cause,
+              AllOf(HasSubstr("line 2, column"), HasSubstr("it begins: {\"a\":1} ?garbage\xEF\xBF\xBD")));
+}
+
+TEST_F(RunnerTest, BadOutputShowsOnlyTheBeginning) {
+  const Outcome outcome = run(task(shell("head -c 100000 /dev/zero | tr '\\0' x")));
+  EXPECT_EQ(outcome.error, "Lockstep.BadOutput");
+  EXPECT_LT(outcome.cause.size(), 700U);
+  EXPECT_THAT(outcome.cause, HasSubstr("…"));
+}
+
+TEST_F(RunnerTest, TextModeMakesAString) {
+  EXPECT_EQ(result(run(task(shell(R"(printf 'a"b\nc\377')", StdoutMode::text)))), "\"a\\\"b\\nc\xEF\xBF\xBD\"");
+}
+
+TEST_F(RunnerTest, LogModeSendsOutputToTheLog) {
+  EXPECT_EQ(result(run(task(shell("echo step 100; echo warning >&2", StdoutMode::log)))), R"({"ExitCode":0})");
+  EXPECT_THAT(file("run/logs/rank-3.log"),
+              AllOf(HasSubstr(" Measure execution night attempt 0 dispatch 7-1-1 rank 3 on n1"),
+                    HasSubstr("step 100\n"), HasSubstr("warning\n")));
+}
+
+TEST_F(RunnerTest, TooMuchOutputFails) {
+  settings_.output_limit = 1000;
+  const Outcome outcome = run(task(shell("yes")));
+  EXPECT_EQ(outcome.error, "States.DataLimitExceeded");
+  EXPECT_EQ(outcome.cause, "stdout is larger than 1000 bytes");
+}
+
+TEST_F(RunnerTest, ExitStatusAndStderrAreTheCause) {
+  const Outcome outcome = run(task(shell("seq 30 >&2; exit 3")));
+  EXPECT_EQ(outcome.kind, OutcomeKind::failed);
+  EXPECT_EQ(outcome.error, "States.TaskFailed");
+  EXPECT_THAT(outcome.cause, AllOf(StartsWith("exit status 3\n11\n12\n"), Not(HasSubstr("\n10\n")), HasSubstr("\n30")));
+}
+
+TEST_F(RunnerTest, ALongLineOfStderrIsCutToItsEnd) {
+  const Outcome outcome = run(task(shell("head -c 100000 /dev/zero | tr '\\0' y >&2; echo end >&2; exit 1")));
+  EXPECT_LT(outcome.cause.size(), 9000U);
+  EXPECT_EQ(outcome.cause.substr(outcome.cause.size() - 6), "yyyend");
+}
+
+TEST_F(RunnerTest, LastLineOfStdoutNamesTheError) {
+  const Outcome outcome =
+      run(task(shell(R"(echo progress; echo '{"errorMessage":"no","errorType":"CustomException"}'; echo; exit 1)")));
+  EXPECT_EQ(outcome.error, "CustomException");
+  EXPECT_EQ(outcome.cause, R"({"errorMessage":"no","errorType":"CustomException"})");
+  EXPECT_EQ(run(task(shell(R"(echo '{"Error":"E1","Cause":"c"}'; exit 1)", StdoutMode::log))).error, "E1");
+  EXPECT_EQ(run(task(shell(R"(echo '{"errorType":3}'; exit 1)"))).error, "States.TaskFailed");
+}
+
+TEST_F(RunnerTest, AnErrorObjectOnSuccessIsJustTheOutput) {
+  EXPECT_EQ(result(run(task(shell(R"(echo '{"errorType":"E"}')")))), "{\"errorType\":\"E\"}\n");
+}
+
+TEST_F(RunnerTest, ASignalIsNamed) {
+  EXPECT_THAT(run(task(shell("kill -SEGV $$"))).cause, StartsWith("killed by signal 11 (Segmentation fault)"));
+}
+
+TEST_F(RunnerTest, MissingProgramsAreNamed) {
+  EXPECT_EQ(run(task(exec({"no-such-program-anywhere"}))).cause, "no-such-program-anywhere: not found in PATH");
+  EXPECT_EQ(run(task(exec({"./missing.sh"}))).cause, folder_ + "/./missing.sh: not found");
+  EXPECT_EQ(run(task(exec({"/bin"}))).error, "States.TaskFailed");
+}
+
+TEST_F(RunnerTest, ProgramsThatCannotRunSayWhy) {
+  std::ofstream(folder_ + "/plain.sh") << "echo 1\n";
+  EXPECT_THAT(run(task(exec({"./plain.sh"}))).cause, HasSubstr("plain.sh: not executable: Permission denied"));
+  chmod((folder_ + "/plain.sh").c_str(), 0700);
+  EXPECT_THAT(run(task(exec({"./plain.sh"}))).cause, HasSubstr("neither a program nor a script"));
+  std::ofstream(folder_ + "/odd.sh") << "#!/no/such/interpreter\n";
+  chmod((folder_ + "/odd.sh").c_str(), 0700);
+  EXPECT_THAT(run(task(exec({"./odd.sh"}))).cause, HasSubstr("interpreter that its first line names is not found"));
+}
+
+TEST_F(RunnerTest, FieldsOfTheInputBecomeArguments) {
+  const JobId job = exec({"/bin/echo", "[\"${a}-${n}\",", "${b}]"});
+  EXPECT_EQ(result(run(task(job, R"({"a":"x y","n":1.50,"b":true})"))), "[\"x y-1.50\", true]\n");
+}
+
+TEST_F(RunnerTest, MissingFieldsAreBadArguments) {
+  const JobId job = exec({"/bin/echo", "--in=${src}"});
+  const Outcome outcome = run(task(job, R"({"a":1})"));
+  EXPECT_EQ(outcome.error, "Lockstep.BadArguments");
+  EXPECT_EQ(outcome.cause, R"(${src} in the argument "--in=${src}": the input has no such field)");
+  EXPECT_THAT(run(task(job, R"({"src":[1]})")).cause, HasSubstr("it is an array"));
+  EXPECT_THAT(run(task(job, R"({"src":null})")).cause, HasSubstr("it is a null"));
+  EXPECT_THAT(run(task(job, R"({"src":"a\u0000b"})")).cause, HasSubstr("NUL"));
+  EXPECT_THAT(run(task(job, "[]")).cause, HasSubstr("not an object"));
+  EXPECT_EQ(run(task(job, "{\"src\":\"" + std::string(300'000, 'x') + "\"}")).error, "Lockstep.BadArguments");
+}
+
+TEST_F(RunnerTest, RelativeProgramsAreFromTheJobsFolderWhateverTheWorkingDirectory) {
+  std::ofstream(folder_ + "/where.sh") << "#!/bin/sh\npwd\n";
+  chmod((folder_ + "/where.sh").c_str(), 0700);
+  Job job{.resource = "job:w", .kind = JobKind::exec, .argv = {"./where.sh"}, .stdout_mode = StdoutMode::text};
+  EXPECT_EQ(result(run(task(add(job)))), "\"" + folder_ + "\\n\"");
+  job.cwd = WorkingDirectory::task_folder;
+  EXPECT_EQ(result(run(task(add(job)))), "\"" + folder_ + "/run/tasks/7-2\\n\"");
+}
+
+TEST_F(RunnerTest, ATaskFolderStaysOnlyWhereItIsUsed) {
+  run(task(shell("test -d \"$LOCKSTEP_TASK_DIR\"; echo > \"$LOCKSTEP_TASK_DIR/restart\"")));
+  run(task(shell("true")));
+  EXPECT_TRUE(exists("run/tasks/7-1/restart"));
+  EXPECT_FALSE(exists("run/tasks/7-2"));
+}
+
+TEST_F(RunnerTest, AJobIsToldWhatItIsAndNotWhoseChild) {
+  setenv("OMPI_COMM_WORLD_RANK", "3", 1);
+  setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
+  setenv("PMIX_RANK", "3", 1);
+  setenv("SLURM_PROCID", "3", 1);
+  setenv("SLURM_JOB_ID", "77", 1);
+  setenv("LOCKSTEP_TASK_TOKEN", "of somebody else", 1);
+  Task one = task(exec({"/usr/bin/env"}, StdoutMode::text));
+  one.item_index = 12;
+  one.attempt = 2;
+  const std::string variables = "\\n" + result(run(std::move(one)));
+  for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "SLURM_PROCID", "LOCKSTEP_TASK_TOKEN"}) {
+    EXPECT_THAT(variables, Not(HasSubstr(std::string(name) + "="))) << name;
+    unsetenv(name);
+  }
+  for (const char* text : {"OMPI_ALLOW_RUN_AS_ROOT=1", "SLURM_JOB_ID=77", "LOCKSTEP_RUN_ID=run-1",
+                           "LOCKSTEP_STATE=Measure", "LOCKSTEP_ITEM_INDEX=12", "LOCKSTEP_ATTEMPT=2", "LOCKSTEP_RANK=3",
+                           "LOCKSTEP_HOST=n1", "LOCKSTEP_EXECUTION=night", "OMP_NUM_THREADS=", "LOCKSTEP_TASK_DIR="}) {
+    EXPECT_THAT(variables, HasSubstr(text));
+  }
+}
+
+TEST_F(RunnerTest, AJobStartsWithUsualSignalsAndNoneOfOurDescriptors) {
+  const std::string status =
+      result(run(task(shell("grep -E 'SigBlk|SigIgn' /proc/self/status; ls /proc/self/fd", StdoutMode::text))));
+  EXPECT_THAT(status, HasSubstr("SigBlk:\\t0000000000000000\\nSigIgn:\\t0000000000000000"));
+  EXPECT_THAT(status, HasSubstr("\\n0\\n1\\n2\\n3\\n\""));  // 3 is ls reading the folder
+}
+
+TEST_F(RunnerTest, TimeoutStopsTheWholeGroup) {
+  Task one = task(shell("sleep 60 & echo $! > child; trap '' TERM; while :; do sleep 60; done"));
+  one.timeout = 100ms;
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(run(std::move(one)).kind, OutcomeKind::timed_out);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 2s);
+  EXPECT_TRUE(gone("child"));
+}
+
+TEST_F(RunnerTest, ATaskToldToStopMayTidyUp) {
+  settings_.kill_after = 5s;
+  Task one = task(shell("trap 'echo saved > state; exit 0' TERM; sleep 60 & wait"));
+  one.timeout = 100ms;
+  EXPECT_EQ(run(std::move(one)).kind, OutcomeKind::timed_out);
+  EXPECT_EQ(file("state"), "saved\n");
+}
+
+TEST_F(RunnerTest, SilenceLongerThanTheHeartbeatTimesOut) {
+  Task quiet = task(shell("sleep 60"));
+  quiet.heartbeat = 100ms;
+  EXPECT_EQ(run(std::move(quiet)).kind, OutcomeKind::timed_out);
+  Task lively = task(shell("for i in 1 2 3 4 5 6; do sleep 0.05; echo . >&2; done"));
+  lively.heartbeat = 200ms;
+  EXPECT_EQ(result(run(std::move(lively))), "null");
+}
+
+TEST_F(RunnerTest, CancelStopsWhatRunsAndDropsWhatWaits) {
+  Task first = task(shell("echo $$ > pid; exec sleep 60"));
+  Task second = task(shell("touch ran"));
+  const DispatchId running = first.id;
+  const DispatchId waiting = second.id;
+  runner(1).submit(std::move(first));
+  runner().submit(std::move(second));
+  advance_for(50ms);
+  runner().cancel(waiting);
+  runner().cancel(running);
+  runner().cancel({9, 9, 9});
+  const std::vector<Outcome> outcomes = wait_for(2);
+  EXPECT_EQ(outcomes[0].kind, OutcomeKind::cancelled);
+  EXPECT_EQ(outcomes[0].id, waiting);
+  EXPECT_EQ(outcomes[1].kind, OutcomeKind::cancelled);
+  EXPECT_TRUE(gone("pid"));
+  EXPECT_FALSE(exists("ran"));
+}
+
+TEST_F(RunnerTest, ChildrenDoNotOutliveTheirJob) {
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(result(run(task(shell("sleep 60 & echo $! > child; echo 5")))), "5\n");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 2s);
+  EXPECT_TRUE(gone("child"));
+}
+
+TEST_F(RunnerTest, TheLastOutputOfAChildIsWaitedFor) {
+  EXPECT_EQ(result(run(task(shell("(sleep 0.02; echo 5) &")))), "5\n");
+}
+
+TEST_F(RunnerTest, NothingOutlivesTheRunner) {
+  runner().submit(task(shell("sleep 60 & echo $! > child; echo $$ > pid; wait")));
+  advance_for(100ms);
+  runner_.reset();
+  EXPECT_TRUE(gone("pid"));
+  EXPECT_TRUE(gone("child"));
+}
+
+TEST_F(RunnerTest, NoMoreRunThanThereAreSlots) {
+  const JobId job = shell("echo x >> begun; sleep 0.1; echo 1");
+  for (int i = 0; i < 3; ++i) {
+    runner(2).submit(task(job));
+  }
+  advance_for(50ms);
+  EXPECT_EQ(runner().running(), 2U);
+  EXPECT_EQ(runner().waiting(), 1U);
+  EXPECT_EQ(file("begun"), "x\nx\n");
+  wait_for(3);
+  EXPECT_EQ(runner().running(), 0U);
+}
+
+TEST_F(RunnerTest, HeldStartsNothing) {
+  runner().hold(true);
+  runner().submit(task(shell("touch ran")));
+  advance_for(20ms);
+  EXPECT_EQ(runner().waiting(), 1U);
+  EXPECT_FALSE(exists("ran"));
+  runner().hold(false);
+  wait_for(1);
+}
+
+TEST_F(RunnerTest, ManyTasksLeaveNoDescriptors) {
+  const auto descriptors = [] {
+    const auto entries = std::filesystem::directory_iterator("/proc/self/fd");
+    return std::distance(begin(entries), end(entries));
+  };
+  const JobId job = exec({"true"});
+  run(task(job));
+  const auto before = descriptors();
+  for (int i = 0; i < 50; ++i) {
+    runner().submit(task(job));
+  }
+  wait_for(50);
+  EXPECT_EQ(descriptors(), before);
+}
+
+TEST_F(RunnerTest, Builtins) {
+  const JobId noop = add(Job{.resource = "job:n", .builtin = Builtin::noop});
+  const JobId echo = add(Job{.resource = "job:e", .builtin = Builtin::echo});
+  const JobId fail = add(Job{.resource = "job:f", .builtin = Builtin::fail});
+  EXPECT_EQ(result(run(task(noop, "[1]"))), "null");
+  EXPECT_EQ(result(run(task(echo, "[1]"))), "[1]");
+  const Outcome failed = run(task(fail, R"({"Error":"E1","Cause":"why"})"));
+  EXPECT_EQ(failed.kind, OutcomeKind::failed);
+  EXPECT_EQ(failed.error, "E1");
+  EXPECT_EQ(failed.cause, "why");
+  EXPECT_EQ(run(task(fail, "3")).error, "States.TaskFailed");
+}
+
+TEST_F(RunnerTest, SleepTakesItsTimeAndCanBeEnded) {
+  const JobId sleep = add(Job{.resource = "job:s", .builtin = Builtin::sleep});
+  const Outcome slept = run(task(sleep, R"({"seconds":0.02})"));
+  EXPECT_EQ(result(slept), "null");
+  EXPECT_GE(slept.ended.us - slept.started.us, 20'000);
+  EXPECT_EQ(result(run(task(sleep, "0"))), "null");
+  EXPECT_EQ(run(task(sleep, "-1")).error, "Lockstep.BadArguments");
+  EXPECT_EQ(run(task(sleep, "{}")).error, "Lockstep.BadArguments");
+  Task limited = task(sleep, "60");
+  limited.timeout = 10ms;
+  EXPECT_EQ(run(std::move(limited)).kind, OutcomeKind::timed_out);
+  Task cancelled = task(sleep, "1e300");
+  const DispatchId id = cancelled.id;
+  runner().submit(std::move(cancelled));
+  advance_for(5ms);
+  runner().cancel(id);
+  EXPECT_EQ(wait_for(1).front().kind, OutcomeKind::cancelled);
+}
+
+TEST_F(RunnerTest, AJobThatTheTableLacksFails) {
+  EXPECT_EQ(run(task(JobId{99})).error, "States.Runtime");
+}
+
+}  // namespace
+}  // namespace lockstep::worker

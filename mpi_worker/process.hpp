@@ -1,0 +1,115 @@
+// One exec job while it runs: its process, the process's group, and the pipes to it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "integrations/job.hpp"
+#include "mpi_worker/settings.hpp"
+#include "mpi_worker/task.hpp"
+#include "mpi_worker/task_log.hpp"
+
+namespace lockstep::worker {
+
+/// A descriptor, closed at its end.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Descriptor() { reset(); }
+  void reset();
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+/// What all processes of a runner share.
+struct ProcessContext {
+  const RunSettings* settings = nullptr;
+  TaskLog* log = nullptr;
+  const std::vector<std::string>* environment = nullptr;  ///< shared_environment()
+  std::unordered_map<std::string, std::string> programs;  ///< found in PATH
+  std::string path;                                       ///< PATH
+};
+
+/// Driven by one thread, which must be the one that started it. Nothing blocks. Its descriptors are polled by its
+/// owner: in() for writing, out(), err() and ended() for reading; one that is -1 is not needed (any more).
+class Process {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// The error is the outcome of a task whose process could not be started.
+  static tl::expected<std::unique_ptr<Process>, Outcome> start(Task task, ProcessContext& context);
+  /// Kills the group.
+  ~Process();
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  const Task& task() const { return task_; }
+  int in() const { return in_.get(); }
+  int out() const { return out_.get(); }
+  int err() const { return err_.get(); }
+  int ended() const { return main_ended_ ? -1 : pidfd_.get(); }
+
+  void on_writable();
+  void on_out(Clock::time_point now);
+  void on_err(Clock::time_point now);
+  void on_ended(Clock::time_point now);
+  void on_time(Clock::time_point now);
+  /// When on_time() is due.
+  Clock::time_point next_time() const;
+
+  /// TERM to the group, KILL after kill_after. The outcome will be `cancelled`.
+  void cancel(Clock::time_point now);
+  /// KILL to the group.
+  void kill();
+
+  /// Nothing of it is left: finish() may be called.
+  bool done() const { return done_; }
+  Outcome finish();
+
+ private:
+  enum class Verdict : std::uint8_t { none, timed_out, cancelled, too_large };
+
+  Process(Task task, ProcessContext& context) : task_(std::move(task)), context_(&context) {}
+  const integrations::Job& job() const { return context_->settings->jobs[static_cast<std::size_t>(task_.job)]; }
+  bool drain(Descriptor& from, bool is_out, Clock::time_point now);
+  void take_out(std::string_view bytes, Clock::time_point now);
+  void end_with(Verdict verdict, Clock::time_point now);
+  void signal_group(int signal) const;
+  void reap_if_over(Clock::time_point now);
+  void reap();
+
+  Task task_;
+  ProcessContext* context_;
+  std::string task_folder_;
+  pid_t pid_ = -1;
+  Descriptor pidfd_, in_, out_, err_;
+  std::string scratch_;     // backs input_
+  std::string_view input_;  // not yet written
+  std::string output_;      // json, text: all; log: the end
+  TaskStderr stderr_;
+  Verdict verdict_ = Verdict::none;
+  bool main_ended_ = false;
+  bool done_ = false;
+  int status_ = 0;
+  Timestamp started_, ended_;
+  Clock::time_point timeout_ = Clock::time_point::max();
+  Clock::time_point last_sign_;                             // of life: start, or output
+  Clock::time_point kill_time_ = Clock::time_point::max();  // after TERM
+  Clock::time_point rest_time_ = Clock::time_point::max();  // main process ended, pipes still open
+};
+
+}  // namespace lockstep::worker

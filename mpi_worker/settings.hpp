@@ -1,0 +1,29 @@
+// What every task of a run shares, wherever it runs. Plain data: it travels to the ranks once, before any task.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "integrations/job.hpp"
+
+namespace lockstep::worker {
+
+struct RunSettings {
+  std::vector<integrations::Job> jobs;  ///< by JobId
+  /// Absolute; logs/ and tasks/ are made in it. Empty: stderr of tasks goes to ours, no task folders.
+  std::string run_folder;
+  std::string run_id;
+  std::chrono::milliseconds kill_after{5000};         ///< from TERM to KILL, on timeout and cancel
+  std::size_t output_limit = std::size_t{256} << 20;  ///< bytes of stdout that become a task's result
+};
+
+/// Where tasks run, as their environment and their outcomes say it.
+struct Place {
+  std::uint32_t rank = 0;
+  std::string host;
+};
+
+}  // namespace lockstep::worker
