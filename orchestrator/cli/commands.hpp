@@ -1,0 +1,18 @@
+// The subcommands: each takes what follows its name on the command line and returns an exit status (exit_status.hpp).
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace lockstep::cli {
+
+using Arguments = std::vector<std::string>;
+
+int run_command(const Arguments& arguments);
+int validate_command(const Arguments& arguments);
+int query_command(const Arguments& arguments);
+
+/// Prints `lockstep: MESSAGE` to stderr.
+void complain(const std::string& message);
+
+}  // namespace lockstep::cli

@@ -1,0 +1,77 @@
+#include <unistd.h>
+
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include "cli/commands.hpp"
+#include "cli/exit_status.hpp"
+
+namespace lockstep::cli {
+
+namespace {
+
+constexpr const char* kUsageText = R"(lockstep runs AWS Step Functions state machines on a cluster.
+
+usage: lockstep COMMAND [OPTION]...
+
+  run DEF        run a state machine; alone, with --ranks N, or under mpirun
+  validate DEF…  check definitions: every problem at once, with its place
+  query          evaluate JSONata, JSONPath or an intrinsic function
+  version        print the version
+
+`lockstep COMMAND --help` tells the options of a command.
+
+exit status: 0 succeeded, 1 the execution failed, 2 usage, 65 bad definition, input or resource,
+             69 no worker left, 73 run folder not to be had, 74 input/output error, 75 stopped with work left
+)";
+
+int dispatch(int argc, char** argv) {
+  const Arguments all(argv + 1, argv + argc);
+  if (all.empty()) {
+    std::fputs(kUsageText, stderr);
+    return kUsage;
+  }
+  const std::string& command = all.front();
+  const Arguments rest(all.begin() + 1, all.end());
+  if (command == "run") {
+    return run_command(rest);
+  }
+  if (command == "validate") {
+    return validate_command(rest);
+  }
+  if (command == "query") {
+    return query_command(rest);
+  }
+  if (command == "help" || command == "--help" || command == "-h") {
+    std::fputs(kUsageText, stdout);
+    return kSucceeded;
+  }
+  if (command == "version" || command == "--version") {
+    std::puts("lockstep " LOCKSTEP_VERSION);
+    return kSucceeded;
+  }
+  complain("no command '" + command + "'; `lockstep help` lists them");
+  return kUsage;
+}
+
+}  // namespace
+
+void complain(const std::string& message) {
+  const std::string line = "lockstep: " + message + "\n";
+  // One write, so that lines of several ranks don't mix.
+  if (::write(STDERR_FILENO, line.data(), line.size()) < 0) {
+    // There is nobody left to tell.
+  }
+}
+
+}  // namespace lockstep::cli
+
+int main(int argc, char** argv) {
+  try {
+    return lockstep::cli::dispatch(argc, argv);
+  } catch (const std::exception& exception) {
+    lockstep::cli::complain(std::string("internal error: ") + exception.what());
+    return lockstep::cli::kInternal;
+  }
+}

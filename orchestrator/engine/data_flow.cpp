@@ -1,0 +1,196 @@
+// The data flow of a state: asl.md section 4 for JSONPath states, section 5 for JSONata states.
+#include "engine/decider.hpp"
+#include "engine/environment.hpp"
+
+namespace lockstep::engine {
+
+std::optional<Value> Decider::effective_input(Execution& execution, Strand& strand, const asl::State& state) {
+  if (state.input_discarded) {
+    return Value::empty_object();
+  }
+  if (state.input_path == nullptr) {
+    return strand.input;
+  }
+  StrandEnvironment environment = environment_for(execution, strand);
+  environment.input = strand.input;
+  auto value = state.input_path->evaluate(environment);
+  if (!value) {
+    evaluation_failed(execution, strand, value.error());
+    return std::nullopt;
+  }
+  return *std::move(value);
+}
+
+std::optional<Value> Decider::arguments(Execution& execution, Strand& strand, const asl::State& state,
+                                        const Value& effective) {
+  if (state.arguments == nullptr) {
+    return effective;
+  }
+  StrandEnvironment environment = environment_for(execution, strand);
+  environment.input = effective;
+  auto value = state.arguments->evaluate(environment);
+  if (!value) {
+    evaluation_failed(execution, strand, value.error());
+    return std::nullopt;
+  }
+  return *std::move(value);
+}
+
+void Decider::complete(Execution& execution, Strand& strand, const asl::State& state,
+                       const Value& result_by_reference) {
+  const Value result = result_by_reference;  // it may be the strand's own, which leaving the state clears
+  StrandEnvironment environment = environment_for(execution, strand);
+  const auto evaluate = [&](const query::ExpressionPtr& expression, const Value& input) -> std::optional<Value> {
+    environment.input = input;
+    auto value = expression->evaluate(environment);
+    if (!value) {
+      evaluation_failed(execution, strand, value.error());
+      return std::nullopt;
+    }
+    return *std::move(value);
+  };
+
+  std::optional<Value> output;
+  std::optional<Value> assigned;
+  if (state.language == asl::QueryLanguage::jsonata) {
+    if (state.type != asl::StateType::pass) {
+      environment.result = &result;
+    }
+    output = state.output != nullptr ? evaluate(state.output, strand.input) : result;
+    if (!output) {
+      return;
+    }
+    if (state.assign != nullptr && !(assigned = evaluate(state.assign, strand.input))) {
+      return;
+    }
+  } else {
+    const std::optional<Value> selected =
+        state.result_selector != nullptr ? evaluate(state.result_selector, result) : result;
+    if (!selected) {
+      return;
+    }
+    if (state.assign != nullptr && !(assigned = evaluate(state.assign, result))) {
+      return;
+    }
+    Value combined = *selected;
+    if (state.result_path.mode == asl::ResultPath::Mode::discard) {
+      combined = strand.input;
+    } else if (state.result_path.mode == asl::ResultPath::Mode::place) {
+      auto placed = state.result_path.path->place(strand.input, *selected);
+      if (!placed) {
+        evaluation_failed(execution, strand, {"States.ResultPathMatchFailure", placed.error().detail, ""});
+        return;
+      }
+      combined = *std::move(placed);
+    }
+    output = state.output_discarded    ? Value::empty_object()
+             : state.output != nullptr ? evaluate(state.output, combined)
+                                       : combined;
+    if (!output) {
+      return;
+    }
+  }
+  leave(execution, strand, *output, state.next, assigned);
+}
+
+void Decider::complete_without_result(Execution& execution, Strand& strand, const asl::State& state,
+                                      const Value& effective, asl::StateId next, const query::ExpressionPtr& output,
+                                      const query::ExpressionPtr& assign) {
+  StrandEnvironment environment = environment_for(execution, strand);
+  environment.input = effective;
+  Value left = state.output_discarded ? Value::empty_object() : effective;
+  if (output != nullptr) {
+    auto value = output->evaluate(environment);
+    if (!value) {
+      evaluation_failed(execution, strand, value.error());
+      return;
+    }
+    left = *std::move(value);
+  }
+  std::optional<Value> assigned;
+  if (assign != nullptr) {
+    auto value = assign->evaluate(environment);
+    if (!value) {
+      evaluation_failed(execution, strand, value.error());
+      return;
+    }
+    assigned = *std::move(value);
+  }
+  leave(execution, strand, left, next, assigned);
+}
+
+void Decider::leave(Execution& execution, Strand& strand, const Value& output, asl::StateId next,
+                    const std::optional<Value>& assigned) {
+  const asl::State& state = execution.machine->state(strand.state);
+  if (!fits(execution, strand, output, state.name)) {
+    return;
+  }
+  std::vector<query::VariableScope::Entry> entries;
+  if (assigned) {
+    const Node& node = assigned->node();
+    for (std::size_t i = 0; i < node.size(); ++i) {
+      const Member& member = node.member(i);
+      Value value = assigned->part(member.value());
+      if (!fits(execution, strand, value, state.name)) {
+        return;
+      }
+      entries.push_back({std::string(member.key()), std::move(value)});
+    }
+    if (query::VariableScope::with(strand.variables, entries)->text_size() > engine_.limits_.stored_variable_bytes) {
+      Failure failure;
+      failure.error = "States.DataLimitExceeded";
+      failure.cause = fmt::format("The state '{}' assigned variables whose size exceeds the maximum of {} bytes.",
+                                  state.name, engine_.limits_.stored_variable_bytes);
+      failure.catchable = false;
+      handle_failure(execution, strand, failure);
+      return;
+    }
+  }
+  emit(execution, strand, StateExited{output, next, std::move(entries)});
+}
+
+bool Decider::fits(Execution& execution, Strand& strand, const Value& value, std::string_view what) {
+  if (value.text_size() <= engine_.limits_.payload_bytes && value.depth() <= engine_.limits_.payload_depth) {
+    return true;
+  }
+  Failure failure;
+  failure.error = "States.DataLimitExceeded";
+  failure.cause = fmt::format(
+      "The state/task '{}' returned a result with a size exceeding the maximum number of bytes service limit.", what);
+  failure.catchable = false;
+  handle_failure(execution, strand, failure);
+  return false;
+}
+
+std::optional<std::int64_t> Decider::whole_number(Execution& execution, Strand& strand,
+                                                  const asl::ComputedNumber& number, const Value& effective,
+                                                  std::string_view field, std::int64_t lowest) {
+  StrandEnvironment environment = environment_for(execution, strand);
+  environment.input = effective;
+  auto value = number.expression->evaluate(environment);
+  if (!value) {
+    evaluation_failed(execution, strand, value.error());
+    return std::nullopt;
+  }
+  const Node& node = value->node();
+  const auto whole = node.is_number() ? node.as_integer() : std::nullopt;
+  if (!whole && !number.path.empty()) {
+    runtime_error(execution, strand,
+                  fmt::format("The {}Path field refers to value \"{}\" which is not a valid integer: {}", field,
+                              value->to_text(), number.path));
+    return std::nullopt;
+  }
+  if (!whole || *whole < lowest) {
+    const std::string cause = fmt::format("The value of the field '{}' must be an integer of at least {} but was: {}",
+                                          field, lowest, value->to_text());
+    if (number.path.empty()) {
+      evaluation_failed(execution, strand, {"States.QueryEvaluationError", cause, std::string(field)});
+    } else {
+      runtime_error(execution, strand, cause);
+    }
+    return std::nullopt;
+  }
+  return whole;
+}
+
+}  // namespace lockstep::engine

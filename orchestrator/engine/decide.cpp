@@ -1,0 +1,237 @@
+#include "engine/decider.hpp"
+
+namespace lockstep::engine {
+
+namespace {
+
+/// Whether AWS's history has an entry for this kind of Event.
+bool shows_in_history(const EventBody& body) {
+  return std::visit(
+      [](const auto& b) {
+        using Body = std::decay_t<decltype(b)>;
+        if constexpr (std::is_same_v<Body, WaitStarted> || std::is_same_v<Body, RetryScheduled>) {
+          return false;
+        } else if constexpr (std::is_same_v<Body, ChildSucceeded> || std::is_same_v<Body, ChildFailed> ||
+                             std::is_same_v<Body, ChildAborted>) {
+          return b.iteration;
+        } else {
+          return true;
+        }
+      },
+      body);
+}
+
+}  // namespace
+
+void Engine::handle(const Input& input, Step& step) {
+  Decider decider(*this, input, step);
+  if (const auto* start = std::get_if<StartExecution>(&input.body)) {
+    decider.start(*start);
+  } else if (const auto* outcome = std::get_if<TaskOutcome>(&input.body)) {
+    decider.take_outcome(*outcome);
+  } else if (const auto* stop = std::get_if<StopExecution>(&input.body)) {
+    decider.stop(*stop);
+  }
+  decider.proceed();
+}
+
+void Decider::emit(const Execution& execution, StrandId strand, asl::StateId state, EventBody body,
+                   std::uint64_t previous) {
+  const bool shown = shows_in_history(body);
+  Event& event = step_.events.emplace_back();
+  event.execution = execution.id;
+  event.strand = strand;
+  event.state = state;
+  event.time = std::max(now_, execution.last_time);
+  event.id = shown ? execution.last_event_id + 1 : 0;
+  event.previous = previous;
+  event.body = std::move(body);
+  engine_.evolve(event);
+  budget_ -= budget_ > 0 ? 1 : 0;
+}
+
+void Decider::emit(const Execution& execution, const Strand& strand, EventBody body) {
+  emit(execution, strand.id, strand.state, std::move(body), strand.previous);
+}
+
+std::uint64_t Decider::random() {
+  // splitmix64: every call of an Input gets another number, the same ones when the Input is repeated.
+  seed_ += 0x9E3779B97F4A7C15U;
+  std::uint64_t z = seed_;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9U;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBU;
+  return z ^ (z >> 31);
+}
+
+void Decider::start(const StartExecution& start) {
+  Event& event = step_.events.emplace_back();
+  event.execution = start.id;
+  event.time = now_;
+  event.id = 1;
+  event.body = ExecutionStarted{start.identity, start.machine, start.input};
+  engine_.evolve(event);
+}
+
+void Decider::proceed() {
+  while (!engine_.timers_.empty() && engine_.timers_.top().deadline <= now_) {
+    const Engine::Timer timer = engine_.timers_.top();
+    engine_.timers_.pop();
+    if (!engine_.is_live(timer)) {
+      continue;
+    }
+    Execution& execution = *engine_.executions_.at(timer.execution);
+    if (timer.strand == StrandId::none) {
+      time_out(execution);
+    } else {
+      engine_.make_ready(execution, *execution.find(timer.strand));
+    }
+  }
+  while (!engine_.ready_.empty() && budget_ > 0) {
+    const Engine::Ready ready = engine_.ready_.front();
+    engine_.ready_.pop_front();
+    const auto found = engine_.executions_.find(ready.execution);
+    if (found == engine_.executions_.end()) {
+      continue;
+    }
+    if (Strand* strand = found->second->find(ready.strand); strand != nullptr && strand->queued) {
+      strand->queued = false;
+      run(*found->second, *strand);
+    }
+  }
+}
+
+void Decider::run(Execution& execution, Strand& strand) {
+  const StrandId id = strand.id;
+  Strand* at = &strand;
+  while (at != nullptr) {
+    at->queued = true;  // it is in hand: evolve need not queue it
+    if (budget_ == 0) {
+      at->queued = false;
+      engine_.make_ready(execution, *at);
+      return;
+    }
+    const bool more = advance(execution, *at);
+    at = execution.find(id);
+    if (!more) {
+      break;
+    }
+  }
+  if (at != nullptr) {
+    at->queued = false;
+  }
+}
+
+/// One step of a strand. False when it has nothing more to do until something happens outside.
+bool Decider::advance(Execution& execution, Strand& strand) {
+  switch (strand.phase) {
+    case Phase::entering: {
+      const std::uint64_t limit = engine_.limits_.history_events;
+      if (limit != 0 && execution.last_event_id + 1 >= limit) {
+        Failure failure;
+        failure.error = "States.Runtime";
+        failure.cause = fmt::format("The execution reached the maximum number of history events ({}).", limit);
+        failure.catchable = false;
+        handle_failure(execution, strand, failure);
+        return true;
+      }
+      emit(execution, strand, StateEntered{strand.state, strand.input});
+      return true;
+    }
+    case Phase::entered:
+      begin_work(execution, strand);
+      return true;
+    case Phase::task:
+      return false;
+    case Phase::waiting:
+      if (strand.deadline > now_) {
+        return false;
+      }
+      end_wait(execution, strand);
+      return true;
+    case Phase::retrying:
+      if (strand.deadline > now_) {
+        return false;
+      }
+      begin_work(execution, strand);
+      return true;
+    case Phase::children:
+      return continue_children(execution, strand);
+    case Phase::result_ready:
+      complete(execution, strand, execution.machine->state(strand.state), strand.result);
+      return true;
+    case Phase::failing: {
+      const Failure failure = *strand.failure;
+      handle_failure(execution, strand, failure);
+      return true;
+    }
+    case Phase::done:
+      finish_strand(execution, strand);
+      return false;
+  }
+  return false;
+}
+
+void Decider::begin_work(Execution& execution, Strand& strand) {
+  const asl::State& state = execution.machine->state(strand.state);
+  std::visit(
+      [&](const auto& detail) {
+        using Detail = std::decay_t<decltype(detail)>;
+        if constexpr (std::is_same_v<Detail, asl::Pass>) {
+          pass(execution, strand, state, detail);
+        } else if constexpr (std::is_same_v<Detail, asl::Task>) {
+          task(execution, strand, state, detail);
+        } else if constexpr (std::is_same_v<Detail, asl::Choice>) {
+          choice(execution, strand, state, detail);
+        } else if constexpr (std::is_same_v<Detail, asl::Wait>) {
+          wait(execution, strand, state, detail);
+        } else if constexpr (std::is_same_v<Detail, asl::Succeed>) {
+          succeed(execution, strand, state);
+        } else if constexpr (std::is_same_v<Detail, asl::Fail>) {
+          fail(execution, strand, state, detail);
+        } else if constexpr (std::is_same_v<Detail, asl::Parallel>) {
+          parallel(execution, strand, state, detail);
+        } else {
+          map(execution, strand, state, detail);
+        }
+      },
+      state.detail);
+}
+
+/// The strand left its last state.
+void Decider::finish_strand(Execution& execution, Strand& strand) {
+  if (strand.id == StrandId::top) {
+    const Value output = strand.input;
+    emit(execution, strand, ExecutionSucceeded{output});
+    step_.effects.emplace_back(EndExecution{execution.id, Status::succeeded, output, std::nullopt, std::nullopt});
+    return;
+  }
+  emit(execution, strand, ChildSucceeded{strand.parent, strand.index, strand.iteration});
+}
+
+void Decider::cancel_tasks(const Execution& execution) {
+  for (const auto& [id, strand] : execution.strands) {
+    if (strand.phase == Phase::task) {
+      step_.effects.emplace_back(
+          CancelTask{{static_cast<std::uint64_t>(execution.id), strand.visit(), strand.dispatches}});
+    }
+  }
+}
+
+void Decider::time_out(Execution& execution) {
+  cancel_tasks(execution);
+  emit(execution, StrandId::none, asl::StateId::none, ExecutionTimedOut{}, 0);
+  step_.effects.emplace_back(EndExecution{execution.id, Status::timed_out, Value(), "States.Timeout", std::nullopt});
+}
+
+void Decider::stop(const StopExecution& stop) {
+  const auto found = engine_.executions_.find(stop.id);
+  if (found == engine_.executions_.end() || found->second->status != Status::running) {
+    return;
+  }
+  Execution& execution = *found->second;
+  cancel_tasks(execution);
+  emit(execution, StrandId::none, asl::StateId::none, ExecutionAborted{stop.error, stop.cause}, 0);
+  step_.effects.emplace_back(EndExecution{execution.id, Status::aborted, Value(), stop.error, stop.cause});
+}
+
+}  // namespace lockstep::engine

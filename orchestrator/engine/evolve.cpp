@@ -1,0 +1,333 @@
+// evolve: the only code that changes the state in memory. It evaluates no expression and decides nothing.
+#include "engine/engine.hpp"
+#include "value/builder.hpp"
+
+namespace lockstep::engine {
+
+void Engine::apply(const Event& event) {
+  evolve(event);
+}
+
+void Engine::evolve(const Event& event) {
+  if (const auto* started = std::get_if<ExecutionStarted>(&event.body)) {
+    on(event, *started);
+    return;
+  }
+  const auto found = executions_.find(event.execution);
+  if (found == executions_.end()) {
+    return;
+  }
+  Execution& execution = *found->second;
+  execution.last_time = event.time;
+  if (event.id != 0) {
+    execution.last_event_id = event.id;
+  }
+  std::visit(
+      [&](const auto& body) {
+        using Body = std::decay_t<decltype(body)>;
+        if constexpr (std::is_same_v<Body, ExecutionStarted>) {
+          // handled above
+        } else if constexpr (std::is_same_v<Body, ExecutionSucceeded>) {
+          close(event, Status::succeeded);
+        } else if constexpr (std::is_same_v<Body, ExecutionFailed>) {
+          close(event, Status::failed);
+        } else if constexpr (std::is_same_v<Body, ExecutionTimedOut>) {
+          close(event, Status::timed_out);
+        } else if constexpr (std::is_same_v<Body, ExecutionAborted>) {
+          close(event, Status::aborted);
+        } else if (Strand* strand = execution.find(event.strand)) {
+          on(execution, *strand, event, body);
+        }
+      },
+      event.body);
+}
+
+void Engine::on(const Event& event, const ExecutionStarted& body) {
+  auto execution = std::make_unique<Execution>();
+  execution->id = event.execution;
+  execution->identity = body.identity;
+  execution->machine = body.machine;
+  execution->input = body.input;
+  execution->started_at = event.time;
+  execution->last_time = event.time;
+  execution->last_event_id = event.id;
+  if (const auto timeout = body.machine->timeout_seconds) {
+    execution->deadline = Timestamp{event.time.us + *timeout * kMicrosPerSecond};
+    start_timer(*execution, StrandId::none, *execution->deadline);
+  }
+  Strand& top = execution->strands[StrandId::top];
+  top.state = body.machine->scope(asl::ScopeId::top).start_at;
+  top.input = body.input;
+  make_ready(*execution, top);
+  executions_[event.execution] = std::move(execution);
+}
+
+void Engine::close(const Event& event, Status status) {
+  Execution& execution = *executions_.at(event.execution);
+  execution.status = status;
+  execution.strands.clear();
+}
+
+void Engine::on(Execution& execution, Strand& strand, const Event& event, const StateEntered& body) {
+  strand.state = body.state;
+  strand.input = body.input;
+  strand.phase = Phase::entered;
+  ++strand.visits;
+  strand.dispatches = 0;
+  strand.retry_count = 0;
+  strand.retrier_uses.clear();
+  strand.failure.reset();
+  strand.previous = event.id;
+  strand.entered_id = event.id;
+  strand.entered_previous = event.previous;
+  strand.entered_at = event.time;
+  make_ready(execution, strand);
+}
+
+void Engine::on(Execution& execution, Strand& strand, const Event& event, const StateExited& body) {
+  strand.previous = event.id;
+  strand.input = body.output;
+  strand.result = Value();
+  strand.children.reset();
+  strand.failure.reset();
+  strand.token.clear();
+  if (!body.assigned.empty()) {
+    strand.variables = query::VariableScope::with(strand.variables, body.assigned);
+  }
+  if (body.next == asl::StateId::none) {
+    strand.phase = Phase::done;
+  } else {
+    strand.phase = Phase::entering;
+    strand.state = body.next;
+  }
+  make_ready(execution, strand);
+}
+
+void Engine::on(Execution& execution, Strand& strand, const Event& event, const EvaluationFailed& body) {
+  strand.previous = event.id;
+  strand.phase = Phase::failing;
+  strand.failure = std::make_unique<Failure>();
+  strand.failure->error = "States.QueryEvaluationError";
+  strand.failure->cause = body.cause;
+  make_ready(execution, strand);
+}
+
+void Engine::on(Execution& /*execution*/, Strand& strand, const Event& event, const TaskScheduled& body) {
+  strand.previous = event.id;
+  strand.phase = Phase::task;
+  strand.dispatches = body.count;
+  strand.started = false;
+  strand.submitted = false;
+  strand.token = body.token;
+  strand.failure.reset();
+}
+
+void Engine::on(Execution& /*execution*/, Strand& strand, const Event& event, const TaskStarted& /*body*/) {
+  strand.previous = event.id;
+  strand.started = true;
+}
+
+void Engine::on(Execution& /*execution*/, Strand& strand, const Event& event, const TaskSubmitted& /*body*/) {
+  strand.previous = event.id;
+  strand.submitted = true;
+}
+
+void Engine::on(Execution& execution, Strand& strand, const Event& event, const TaskSucceeded& body) {
+  strand.previous = event.id;
+  strand.phase = Phase::result_ready;
+  strand.result = body.result;
+  make_ready(execution, strand);
+}
+
+void Engine::on(Execution& execution, Strand& strand, const Event& event, const TaskFailed& body) {
+  strand.previous = event.id;
+  strand.phase = Phase::failing;
+  strand.failure = std::make_unique<Failure>();
+  strand.failure->error = body.error;
+  strand.failure->cause = body.cause;
+  make_ready(execution, strand);
+}
+
+void Engine::on(Execution& execution, Strand& strand, const Event& event, const TaskTimedOut& body) {
+  strand.previous = event.id;
+  strand.phase = Phase::failing;
+  strand.failure = std::make_unique<Failure>();
+  strand.failure->error = "States.Timeout";
+  if (body.heartbeat) {
+    strand.failure->also_matches = "States.HeartbeatTimeout";
+  }
+  make_ready(execution, strand);
+}
+
+void Engine::on(Execution& execution, Strand& strand, const Event& /*event*/, const WaitStarted& body) {
+  strand.phase = Phase::waiting;
+  strand.deadline = body.deadline;
+  start_timer(execution, strand.id, body.deadline);
+}
+
+void Engine::on(Execution& execution, Strand& strand, const Event& /*event*/, const RetryScheduled& body) {
+  strand.phase = Phase::retrying;
+  strand.deadline = body.deadline;
+  strand.failure.reset();
+  strand.children.reset();
+  strand.result = Value();
+  if (strand.retrier_uses.size() <= body.retrier) {
+    strand.retrier_uses.resize(body.retrier + std::size_t{1});
+  }
+  ++strand.retrier_uses[body.retrier];
+  ++strand.retry_count;
+  start_timer(execution, strand.id, body.deadline);
+}
+
+void Engine::on(Execution& execution, Strand& strand, const Event& event, const ParallelStarted& body) {
+  const auto& branches = std::get<asl::Parallel>(execution.machine->state(strand.state).detail).branches;
+  strand.previous = event.id;
+  strand.phase = Phase::children;
+  strand.children = std::make_unique<Children>();
+  strand.children->results.resize(branches.size());
+  strand.children->next = static_cast<std::uint32_t>(branches.size());
+  strand.children->running = strand.children->next;
+  const StrandId parent = strand.id;
+  for (std::uint32_t i = 0; i < branches.size(); ++i) {
+    const StrandId child{static_cast<std::uint32_t>(body.first_child) + i};
+    add_child(execution, *execution.find(parent), child, i, false, branches[i], body.input, event.id);
+  }
+}
+
+void Engine::on(Execution& execution, Strand& strand, const Event& event, const MapStarted& body) {
+  strand.previous = event.id;
+  strand.phase = Phase::children;
+  strand.children = std::make_unique<Children>();
+  strand.children->is_map = true;
+  strand.children->items = body.items;
+  strand.children->results.resize(body.items.node().size());
+  strand.children->max_concurrency = body.max_concurrency;
+  strand.children->iteration_previous = event.id;
+  make_ready(execution, strand);
+}
+
+void Engine::on(Execution& execution, Strand& strand, const Event& event, const MapIterationStarted& body) {
+  strand.children->next = body.index + 1;
+  ++strand.children->running;
+  const asl::ScopeId processor = std::get<asl::Map>(execution.machine->state(strand.state).detail).processor;
+  add_child(execution, strand, body.child, body.index, true, processor, body.input, event.id);
+}
+
+void Engine::on(Execution& execution, Strand& strand, const Event& event, const ChildSucceeded& body) {
+  Strand& parent = *execution.find(body.parent);
+  Children& children = *parent.children;
+  children.results[body.index] = std::move(strand.input);
+  --children.running;
+  ++children.finished;
+  children.iteration_previous = event.previous;
+  parent.previous = body.iteration ? event.id : strand.previous;
+  execution.strands.erase(event.strand);
+  if (children.all_finished() || children.may_start()) {
+    make_ready(execution, parent);
+  }
+}
+
+void Engine::on(Execution& execution, Strand& strand, const Event& /*event*/, const ChildFailed& body) {
+  Strand& parent = *execution.find(body.parent);
+  --parent.children->running;
+  parent.previous = strand.previous;
+  parent.phase = Phase::failing;
+  parent.failure = std::make_unique<Failure>();
+  parent.failure->error = body.error;
+  parent.failure->cause = body.cause;
+  parent.failure->catchable = body.catchable;
+  parent.failure->from_child = true;
+  parent.failure->also_matches = body.iteration ? "" : "States.BranchFailed";
+  execution.strands.erase(strand.id);
+  // Its siblings must not go on before it has given them up.
+  make_ready(execution, parent, true);
+}
+
+void Engine::on(Execution& /*execution*/, Strand& /*strand*/, const Event& /*event*/, const StateAborted& /*body*/) {
+  // A line of history only: ChildAborted, which follows, removes the strand.
+}
+
+void Engine::on(Execution& execution, Strand& strand, const Event& /*event*/, const ChildAborted& body) {
+  if (Strand* parent = execution.find(body.parent); parent != nullptr && parent->children != nullptr) {
+    --parent->children->running;
+  }
+  execution.strands.erase(strand.id);
+}
+
+void Engine::on(Execution& execution, Strand& strand, const Event& /*event*/, const ChildrenSucceeded& /*body*/) {
+  Builder builder(64 + strand.children->results.size() * sizeof(Node) * 2);
+  builder.begin_array();
+  for (const Value& result : strand.children->results) {
+    builder.value(result);
+  }
+  builder.end_array();
+  strand.result = builder.finish();
+  strand.children.reset();
+  strand.phase = Phase::result_ready;
+  make_ready(execution, strand);
+}
+
+void Engine::on(Execution& execution, Strand& strand, const Event& event, const ChildrenFailed& body) {
+  strand.previous = event.id;
+  strand.phase = Phase::failing;
+  auto failure = std::make_unique<Failure>();
+  failure->error = body.error;
+  failure->cause = body.cause;
+  failure->catchable = body.catchable;
+  failure->reported = true;
+  if (strand.failure != nullptr) {
+    failure->also_matches = strand.failure->also_matches;
+    failure->from_child = strand.failure->from_child;
+  }
+  strand.failure = std::move(failure);
+  make_ready(execution, strand);
+}
+
+Strand& Engine::add_child(Execution& execution, Strand& parent, StrandId id, std::uint32_t index, bool iteration,
+                          asl::ScopeId scope, const Value& input, std::uint64_t previous) {
+  const StrandId parent_id = parent.id;
+  const auto variables = parent.variables;
+  Strand& child = execution.strands[id];  // may move nothing: unordered_map keeps references
+  child.id = id;
+  child.parent = parent_id;
+  child.index = index;
+  child.iteration = iteration;
+  child.state = execution.machine->scope(scope).start_at;
+  child.input = input;
+  child.previous = previous;
+  child.variables = variables;
+  execution.next_strand = std::max(execution.next_strand, static_cast<std::uint32_t>(id) + 1);
+  make_ready(execution, child);
+  return child;
+}
+
+void Engine::make_ready(const Execution& execution, Strand& strand, bool at_front) {
+  if (strand.queued && !at_front) {
+    return;
+  }
+  strand.queued = true;
+  if (at_front) {
+    ready_.push_front({execution.id, strand.id});
+  } else {
+    ready_.push_back({execution.id, strand.id});
+  }
+}
+
+void Engine::start_timer(const Execution& execution, StrandId strand, Timestamp deadline) {
+  timers_.push({deadline, execution.id, strand});
+}
+
+bool Engine::is_live(const Timer& timer) const {
+  const Execution* execution = find(timer.execution);
+  if (execution == nullptr || execution->status != Status::running) {
+    return false;
+  }
+  if (timer.strand == StrandId::none) {
+    return execution->deadline == timer.deadline;
+  }
+  const Strand* strand = execution->find(timer.strand);
+  return strand != nullptr && (strand->phase == Phase::waiting || strand->phase == Phase::retrying) &&
+         strand->deadline == timer.deadline;
+}
+
+}  // namespace lockstep::engine

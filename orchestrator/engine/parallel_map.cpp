@@ -1,0 +1,95 @@
+// Parallel and inline Map: states whose work is done by child strands.
+#include "engine/decider.hpp"
+
+namespace lockstep::engine {
+
+void Decider::parallel(Execution& execution, Strand& strand, const asl::State& state, const asl::Parallel& /*detail*/) {
+  const auto effective = effective_input(execution, strand, state);
+  const auto input = effective ? arguments(execution, strand, state, *effective) : std::nullopt;
+  if (input) {
+    emit(execution, strand, ParallelStarted{StrandId{execution.next_strand}, *input});
+  }
+}
+
+void Decider::map(Execution& execution, Strand& strand, const asl::State& state, const asl::Map& detail) {
+  const auto effective = effective_input(execution, strand, state);
+  if (!effective) {
+    return;
+  }
+  Value items = *effective;
+  if (detail.items != nullptr) {
+    StrandEnvironment environment = environment_for(execution, strand);
+    environment.input = *effective;
+    auto value = detail.items->evaluate(environment);
+    if (!value) {
+      evaluation_failed(execution, strand, value.error());
+      return;
+    }
+    items = *std::move(value);
+  }
+  if (!items.node().is_array()) {
+    if (state.language == asl::QueryLanguage::jsonata) {
+      evaluation_failed(execution, strand,
+                        {"States.QueryEvaluationError",
+                         fmt::format("Map state input must be an array but was: {}", items.to_text()), ""});
+    } else {
+      runtime_error(execution, strand,
+                    fmt::format("Reference path \"{}\" must point to array.",
+                                detail.items_path.empty() ? "$" : detail.items_path));
+    }
+    return;
+  }
+  std::int64_t concurrency = 0;
+  if (detail.max_concurrency) {
+    const auto number = whole_number(execution, strand, *detail.max_concurrency, *effective, "MaxConcurrency", 0);
+    if (!number) {
+      return;
+    }
+    concurrency = std::min<std::int64_t>(*number, UINT32_MAX);
+  }
+  const std::uint32_t cap = engine_.limits_.inline_concurrency;
+  if (cap != 0) {
+    concurrency = concurrency == 0 ? cap : std::min<std::int64_t>(concurrency, cap);
+  }
+  emit(execution, strand, MapStarted{items, static_cast<std::uint32_t>(concurrency)});
+}
+
+/// Starts what may start, ends what is finished. False: nothing to do before a child ends.
+bool Decider::continue_children(Execution& execution, Strand& strand) {
+  Children& children = *strand.children;
+  if (children.all_finished()) {
+    // Once more with the id that history shows last: ChildrenSucceeded keeps Strand::previous, so that MapStateExited
+    // has the same.
+    emit(execution, strand, ChildrenSucceeded{});
+    return true;
+  }
+  if (!children.is_map || !children.may_start()) {
+    return false;
+  }
+  const asl::State& state = execution.machine->state(strand.state);
+  const auto& detail = std::get<asl::Map>(state.detail);
+  std::optional<Value> effective;
+  if (detail.item_selector != nullptr && !(effective = effective_input(execution, strand, state))) {
+    return true;
+  }
+  while (children.may_start() && budget_ > 0) {
+    const std::uint32_t index = children.next;
+    Value input = children.items.part(children.items.node().at(index));
+    if (detail.item_selector != nullptr) {
+      StrandEnvironment environment = environment_for(execution, strand);
+      environment.input = *effective;
+      environment.item = ContextItem{index, input};
+      auto selected = detail.item_selector->evaluate(environment);
+      if (!selected) {
+        evaluation_failed(execution, strand, selected.error());
+        return true;
+      }
+      input = *std::move(selected);
+    }
+    emit(execution, strand.id, strand.state, MapIterationStarted{StrandId{execution.next_strand}, index, input},
+         children.iteration_previous);
+  }
+  return children.may_start();
+}
+
+}  // namespace lockstep::engine

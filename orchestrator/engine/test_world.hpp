@@ -1,0 +1,73 @@
+// A tiny world for tests of the engine: a state machine, a hand-cranked clock, and workers that do what the test says.
+//
+// After every Input it walks the engine's invariants, and applies the same Events to a second engine, which must come to the same state
+// (what is recovered equals what was live). An Effect that the test did not claim fails it.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "asl/parser.hpp"
+#include "engine/engine.hpp"
+#include "engine/history.hpp"
+
+namespace lockstep::engine {
+
+class World {
+ public:
+  explicit World(const std::string& definition, const Limits& limits = Limits::hpc());
+  ~World();
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  void start(const std::string& input = "{}");
+  /// The next dispatch, which must be of `state`; `parameters` (unless empty) must be what it is given. Claims it.
+  DispatchId dispatched(const std::string& state, const std::string& parameters = "");
+  /// Claims a dispatch of any state.
+  DispatchTask next_dispatch();
+  std::size_t dispatches_waiting() const { return dispatches_.size(); }
+  void succeed(const DispatchId& id, const std::string& result = "null");
+  void fail(const DispatchId& id, const std::string& error, const std::optional<std::string>& cause = std::nullopt);
+  void time_out(const DispatchId& id, bool heartbeat = false);
+  /// Claims the cancellation of `id`.
+  void cancelled(const DispatchId& id);
+  /// Lets time pass; timers that are due fire.
+  void advance(double seconds);
+  void stop(const std::string& error, const std::string& cause);
+
+  /// The execution ended thus; claims it. Texts as the result line has them: the output, or ERROR: CAUSE.
+  void ended(Status status, const std::string& text = "");
+  bool is_running() const;
+  /// Types of the history so far, `id<-previous Type` each.
+  std::vector<std::string> history() const;
+  /// The whole entries, as JSON.
+  const std::vector<std::string>& entries() const { return entries_; }
+
+  const Engine& engine() const { return engine_; }
+  Engine& engine() { return engine_; }
+  const std::vector<Event>& events() const { return events_; }
+  Timestamp now() const { return now_; }
+
+ private:
+  void handle(std::variant<Proceed, StartExecution, TaskOutcome, StopExecution> body);
+
+  asl::StateMachinePtr machine_;
+  Engine engine_;
+  Engine shadow_;
+  Timestamp now_{1'700'000'000'000'000};
+  std::uint64_t seed_ = 1;
+  Step step_;
+  std::deque<DispatchTask> dispatches_;
+  std::deque<DispatchId> cancellations_;
+  std::optional<EndExecution> end_;
+  std::vector<Event> events_;
+  std::vector<std::string> entries_;
+};
+
+/// Everything that an engine holds, as text; equal states give equal texts.
+std::string describe(const Engine& engine, ExecutionId id);
+
+}  // namespace lockstep::engine

@@ -1,0 +1,63 @@
+// The journal: Events in, and the promise of how many of them would be there after a crash.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <random>
+#include <vector>
+
+#include "engine/event.hpp"
+#include "value/error.hpp"
+
+namespace lockstep::journal {
+
+/// Counts a run's Events, from 1. 0: none.
+using SequenceNumber = std::uint64_t;
+
+/// Called from the loop's thread only.
+class Journal {
+ public:
+  virtual ~Journal() = default;
+  /// Takes over `events` in order; returns the number of the last. Does not wait for the disk. `events` is left empty.
+  virtual SequenceNumber append(std::vector<engine::Event>& events) = 0;
+  /// All Events up to this one are durable. Never goes back. Effects that they caused may be performed (wall 1).
+  virtual SequenceNumber durable() = 0;
+  /// What keeps the journal from making anything durable ever again; nothing while it works.
+  virtual std::optional<Error> failure() const = 0;
+};
+
+/// Keeps nothing, so there is nothing to wait for: every Event counts as durable at once.
+class VolatileJournal final : public Journal {
+ public:
+  SequenceNumber append(std::vector<engine::Event>& events) override {
+    last_ += events.size();
+    events.clear();
+    return last_;
+  }
+  SequenceNumber durable() override { return last_; }
+  std::optional<Error> failure() const override { return std::nullopt; }
+
+ private:
+  SequenceNumber last_ = 0;
+};
+
+/// For tests: keeps all Events in memory and acknowledges them late, in order, at random moments. What waits for durability is then
+/// seen to wait.
+class LateJournal final : public Journal {
+ public:
+  explicit LateJournal(std::uint64_t seed) : random_(seed) {}
+  SequenceNumber append(std::vector<engine::Event>& events) override;
+  /// Every call may acknowledge some more; after a while all is.
+  SequenceNumber durable() override;
+  std::optional<Error> failure() const override { return std::nullopt; }
+
+  const std::vector<engine::Event>& events() const { return events_; }
+  SequenceNumber acknowledged() const { return durable_; }
+
+ private:
+  std::mt19937_64 random_;
+  std::vector<engine::Event> events_;
+  SequenceNumber durable_ = 0;
+};
+
+}  // namespace lockstep::journal

@@ -1,0 +1,29 @@
+// Writes an execution's history to a file while it runs, as GetExecutionHistory answers it: {"events":[…]}.
+#pragma once
+
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "service/service.hpp"
+
+namespace lockstep::service {
+
+class HistoryFile final : public Observer {
+ public:
+  static Result<std::unique_ptr<HistoryFile>> create(const std::string& path);
+  ~HistoryFile() override;
+  void on_event(const engine::Event& event, const engine::Engine& engine) override;
+  /// Ends the document. An error if anything could not be written.
+  Result<void> close();
+
+ private:
+  HistoryFile(std::string path, std::FILE* file) : path_(std::move(path)), file_(file) {}
+
+  std::string path_;
+  std::FILE* file_;
+  std::string entry_;
+  bool first_ = true;
+};
+
+}  // namespace lockstep::service
