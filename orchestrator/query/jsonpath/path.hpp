@@ -9,7 +9,8 @@
 
 namespace lockstep::jsonpath {
 
-/// Why a path selects nothing. `detail` is Jayway's text: `No results for path: $['x']`, `Missing property in path $['no']`, …
+/// Why a path selects nothing. `detail` is Jayway's text: `No results for path: $['x']`, `Missing property in path
+/// $['no']`, …
 struct Miss {
   std::string detail;
 };
@@ -21,6 +22,12 @@ enum class Root {
   variable  ///< `$name`
 };
 
+/// Whose paths are accepted.
+enum class Dialect {
+  states,  ///< AWS's: begins with `$`, `$$` or `$name`; a backslash escapes; an indefinite path always gives an array
+  jayway   ///< the library's own: also `@…`, or no root at all; names keep their backslashes
+};
+
 /// One compiled path. Immutable, shared between threads.
 class Path {
  public:
@@ -29,7 +36,7 @@ class Path {
   ~Path();
 
   /// Compiles `text`: `$…`, `$$…` or `$name…`.
-  static query::Compiled<Path> compile(std::string_view text);
+  static query::Compiled<Path> compile(std::string_view text, Dialect dialect = Dialect::states);
 
   /// The text it was compiled from.
   const std::string& text() const;
@@ -43,17 +50,24 @@ class Path {
   /// Nothing behind the root: `$`, `$$` or `$name`.
   bool is_whole() const;
 
-  /// Applies the part behind the root to `document`. A definite path gives the value itself, sharing the document, or a Miss; an
-  /// indefinite one always gives an array. Allocates nothing for a definite path.
+  /// Applies the part behind the root to `document`. A definite path gives the value itself, sharing the document, or a
+  /// Miss; an indefinite one always gives an array, but `['a','b']` at the end one object and a function its result. A
+  /// definite path allocates nothing but what Value::part() needs.
   tl::expected<Value, Miss> select(const Value& document) const;
-  /// Requires is_definite(): the node within `document`, or null where there is none.
+  /// Requires is_definite(): the node within `document`, or null where there is none. Allocates nothing.
   const Node* find(const Node& document) const;
+  /// Requires is_definite(): why find() gave null for `document`.
+  Miss miss(const Node& document) const;
+
+  /// The document that the path is applied to, by root(); null for a variable that is not set.
+  const Value* document(const query::Environment& environment) const;
 
   /// Chooses the document by root() and applies the path. A variable that is not set is a Miss.
   tl::expected<Value, Miss> select(const query::Environment& environment) const;
 
-  /// Puts `value` where this path points within `document` and returns the new whole; requires is_reference() and root() input.
-  /// Missing parents are made; an existing array element is replaced (asl.md section 4, ResultPath). A Miss where it cannot be applied.
+  /// Puts `value` where this path points within `document` and returns the new whole; requires is_reference() and
+  /// root() input. Missing parents are made; an existing array element is replaced (asl.md section 4, ResultPath). A
+  /// Miss where it cannot be applied.
   tl::expected<Value, Miss> place(const Value& document, const Value& value) const;
 
  private:

@@ -1,0 +1,145 @@
+// Base64, digests and UUIDs.
+#include <openssl/evp.h>
+
+#include <algorithm>
+
+#include "query/intrinsics/functions.hpp"
+
+namespace lockstep::intrinsics {
+
+namespace {
+
+struct DigestName {
+  std::string_view name;
+  const EVP_MD* (*digest)();
+};
+constexpr std::array<DigestName, 5> kDigests{
+    {{"MD5", EVP_md5}, {"SHA-1", EVP_sha1}, {"SHA-256", EVP_sha256}, {"SHA-384", EVP_sha384}, {"SHA-512", EVP_sha512}}};
+
+std::string too_long() {
+  return fmt::format("the data must not have more than {} characters", kMaxCharacters);
+}
+
+// Whether `text` has the well-formed UTF-8 that JSON needs.
+bool is_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const std::size_t length = byte < 0x80   ? 1
+                               : byte < 0xC2 ? 0
+                               : byte < 0xE0 ? 2
+                               : byte < 0xF0 ? 3
+                               : byte < 0xF5 ? 4
+                                             : 0;
+    if (length == 0 || i + length > text.size()) {
+      return false;
+    }
+    for (std::size_t k = 1; k < length; ++k) {
+      if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) {
+        return false;
+      }
+    }
+    const unsigned char second = length > 1 ? static_cast<unsigned char>(text[i + 1]) : 0;
+    if ((byte == 0xE0 && second < 0xA0) || (byte == 0xED && second > 0x9F) || (byte == 0xF0 && second < 0x90) ||
+        (byte == 0xF4 && second > 0x8F)) {
+      return false;
+    }
+    i += length;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::size_t characters(std::string_view utf8) {
+  return static_cast<std::size_t>(
+      std::count_if(utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+Outcome base64_encode(const Invocation& invocation) {
+  const Node& data = invocation.arguments[0].node();
+  if (!data.is_string()) {
+    return wrong("the argument must be a string");
+  }
+  const std::string_view text = data.as_string();
+  if (characters(text) > kMaxCharacters) {
+    return wrong(too_long());
+  }
+  std::string encoded((text.size() + 2) / 3 * 4 + 1, '\0');
+  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()),
+                                   reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
+  encoded.resize(static_cast<std::size_t>(size));
+  return Value::string(encoded);
+}
+
+Outcome base64_decode(const Invocation& invocation) {
+  const Node& data = invocation.arguments[0].node();
+  if (!data.is_string()) {
+    return wrong("the argument must be a string");
+  }
+  if (characters(data.as_string()) > kMaxCharacters) {
+    return wrong(too_long());
+  }
+  // MIME: line ends between the characters do not count, and the padding may be left out.
+  std::string text;
+  for (const char c : data.as_string()) {
+    if (c != '\r' && c != '\n') {
+      text += c;
+    }
+  }
+  const std::size_t unpadded = text.find('=');
+  const std::size_t padding = unpadded == std::string::npos ? 0 : text.size() - unpadded;
+  if (padding > 2 || (padding > 0 && text.size() % 4 != 0)) {
+    return wrong("the argument is not valid Base64");
+  }
+  text.append((4 - text.size() % 4) % 4, '=');
+  const std::size_t pads = text.size() - std::min(text.find('='), text.size());
+  std::string decoded(text.size() / 4 * 3 + 1, '\0');
+  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(decoded.data()),
+                                   reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
+  if (size < 0 || pads > 2 || text.find_first_of(" \t") != std::string::npos) {
+    return wrong("the argument is not valid Base64");
+  }
+  decoded.resize(static_cast<std::size_t>(size) - pads);
+  if (!is_utf8(decoded)) {
+    return wrong("the decoded data is not UTF-8");
+  }
+  return Value::string(decoded);
+}
+
+Outcome hash(const Invocation& invocation) {
+  const Node& data = invocation.arguments[0].node();
+  const Node& algorithm = invocation.arguments[1].node();
+  const auto* const known = std::find_if(kDigests.begin(), kDigests.end(), [&](const DigestName& candidate) {
+    return algorithm.is_string() && candidate.name == algorithm.as_string();
+  });
+  if (known == kDigests.end()) {
+    return wrong("the algorithm must be one of MD5, SHA-1, SHA-256, SHA-384, SHA-512");
+  }
+  if (data.text_size() > kMaxCharacters * 6 + 2) {
+    return wrong(too_long());
+  }
+  std::string text;
+  if (data.is_string()) {
+    text = data.as_string();
+  } else {
+    append_json(text, data);
+  }
+  if (characters(text) > kMaxCharacters) {
+    return wrong(too_long());
+  }
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  if (EVP_Digest(text.data(), text.size(), digest.data(), &size, known->digest(), nullptr) != 1) {
+    return wrong(fmt::format("{} is not available here", known->name));
+  }
+  return Value::string(fmt::format("{:02x}", fmt::join(digest.begin(), digest.begin() + size, "")));
+}
+
+Outcome uuid(const Invocation& invocation) {
+  const std::uint64_t high = (invocation.environment.random() & 0xFFFFFFFFFFFF0FFFU) | 0x4000U;
+  const std::uint64_t low = (invocation.environment.random() & 0x3FFFFFFFFFFFFFFFU) | 0x8000000000000000U;
+  return Value::string(fmt::format("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32U, high >> 16U & 0xFFFFU,
+                                   high & 0xFFFFU, low >> 48U, low & 0xFFFFFFFFFFFFU));
+}
+
+}  // namespace lockstep::intrinsics
