@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "integrations/job.hpp"
+#include "mpi_worker/settings.hpp"
 #include "mpi_worker/task.hpp"
 
 namespace lockstep::fleet {
@@ -29,12 +29,7 @@ class Waker {
 };
 
 /// What every task of a run shares.
-struct FleetSettings {
-  std::vector<integrations::Job> jobs;  ///< by JobId
-  std::string run_folder;               ///< absolute; logs/ and tasks/ are made in it. Empty: stderr of tasks goes to ours, no task folders
-  std::string run_id;
-  std::chrono::milliseconds kill_after{5000};  ///< from TERM to KILL, on timeout and cancel
-};
+using FleetSettings = worker::RunSettings;
 
 /// All calls come from one thread, the service's loop. Nothing blocks but wait() and stop().
 class Fleet {
@@ -43,17 +38,19 @@ class Fleet {
 
   /// Tasks that can run at the same time now. 0: no worker is left, and none will come.
   virtual std::size_t slots() const = 0;
-  /// Tasks that may be handed over now beyond those that run, so that workers never idle: dispatch() takes any number, but what is kept
-  /// back here can still be chosen freely later.
+  /// Tasks that may be handed over now beyond those that run, so that workers never idle: dispatch() takes any number,
+  /// but what is kept back here can still be chosen freely later.
   virtual std::size_t room() const = 0;
   /// Hands over one task. Its outcome comes from wait(), exactly once per dispatch id, unless it is cancelled before.
   virtual void dispatch(worker::Task task) = 0;
-  /// Stops a task (TERM to its process group, KILL later) or drops it if it has not begun. Its outcome, if one still comes, says
-  /// `cancelled` or what it came to; the caller ignores it. Unknown ids are ignored.
+  /// Stops a task (TERM to its process group, KILL later) or drops it if it has not begun. Its outcome, if one still
+  /// comes, says `cancelled` or what it came to; the caller ignores it. Unknown ids are ignored.
   virtual void cancel(const worker::DispatchId& id) = 0;
-  /// Appends what has ended to `outcomes`; waits at most `limit` for the first, less if `waker` is woken. limit 0 only looks.
+  /// Appends what has ended to `outcomes`; waits at most `limit` for the first, less if `waker` is woken. limit 0 only
+  /// looks.
   virtual void wait(std::chrono::microseconds limit, const Waker& waker, std::vector<worker::Outcome>& outcomes) = 0;
-  /// Ends all workers: running tasks get TERM, after kill_after KILL. Returns when nothing of the run is left running. Idempotent.
+  /// Ends all workers: running tasks get TERM, after kill_after KILL. Returns when nothing of the run is left running.
+  /// Idempotent.
   virtual void stop() = 0;
   /// One line for the start banner, e.g. "2 ranks, 4 slots".
   virtual std::string describe() const = 0;
