@@ -211,7 +211,7 @@ std::optional<Operand> Reader::read_operand(const Object& rule, const Member& me
     return std::nullopt;
   }
   if (looks_like_path(text)) {
-    report_.warning("NO_PATH", place.location(),
+    report_.warning("NO_PATH", place,
                     fmt::format("The value of the field '{}' looks like a path, but the field's name does not end in "
                                 "'Path'",
                                 member.key()));

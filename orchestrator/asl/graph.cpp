@@ -21,6 +21,7 @@ std::size_t index_of(auto id) {
 void Graph::add_scope(ScopeId id, const Place& place, bool fresh_variables) {
   scopes_.resize(std::max(scopes_.size(), index_of(id) + 1));
   ScopeGraph& scope = scopes_[index_of(id)];
+  scope.place = &place;
   const std::string location = place.location();
   scope.location = location == "/" ? std::string() : location;
   scope.fresh_variables = fresh_variables;
@@ -36,11 +37,13 @@ void Graph::add_state(ScopeId scope, StateId id, std::string name) {
 
 void Graph::add_transition(ScopeId scope, StateId from, Slot slot, std::size_t index, std::string_view target,
                            const Place& place) {
-  scopes_[index_of(scope)].transitions.push_back({from, slot, index, std::string(target), place.location()});
+  ScopeGraph& graph = scopes_[index_of(scope)];
+  graph.transitions.push_back({from, slot, index, std::string(target), place.relative_to(*graph.place)});
 }
 
 void Graph::add_assignment(ScopeId scope, std::string_view name, const Place& place) {
-  scopes_[index_of(scope)].assignments.push_back({std::string(name), place.location()});
+  ScopeGraph& graph = scopes_[index_of(scope)];
+  graph.assignments.push_back({std::string(name), place.relative_to(*graph.place)});
 }
 
 void Graph::resolve() {
@@ -56,17 +59,18 @@ void Graph::resolve_scope(ScopeId id, ScopeGraph& scope) {
   for (const Named& state : scope.states) {
     by_name.emplace(state.name, state.id);
   }
-  const auto find = [&](const std::string& name, const std::string& location) {
+  const auto find = [&](const std::string& name, std::string_view location) {
     const auto found = by_name.find(name);
     if (found != by_name.end()) {
       return found->second;
     }
-    report_.graph_error(kMissingTarget, location, fmt::format("Missing 'Next' target: {}", shortened(name)));
+    report_.graph_error(kMissingTarget, fmt::format("{}/{}", scope.location, location),
+                        fmt::format("Missing 'Next' target: {}", shortened(name)));
     return StateId::none;
   };
 
   if (!scope.start.empty()) {
-    machine_.scopes[index_of(id)].start_at = find(scope.start, scope.location + "/StartAt");
+    machine_.scopes[index_of(id)].start_at = find(scope.start, "StartAt");
   }
   for (Transition& transition : scope.transitions) {
     transition.to = find(transition.target, transition.location);

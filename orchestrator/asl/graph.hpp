@@ -20,7 +20,7 @@ class Graph {
  public:
   Graph(StateMachine& machine, Report& report) : machine_(machine), report_(report) {}
 
-  /// Scopes are added in the order of their ids.
+  /// Scopes are added in the order of their ids; `place` has to live until the last call for this scope.
   void add_scope(ScopeId id, const Place& place, bool fresh_variables);
   void set_start(ScopeId scope, std::string name);
   void add_state(ScopeId scope, StateId id, std::string name);
@@ -45,14 +45,15 @@ class Graph {
     Slot slot;
     std::size_t index;
     std::string target;
-    std::string location;
+    std::string location;  // within the scope
     StateId to = StateId::none;
   };
   struct Assignment {
     std::string name;
-    std::string location;
+    std::string location;  // within the scope
   };
   struct ScopeGraph {
+    const Place* place = nullptr;  // while the scope is read
     std::string location;  // "" for the top level
     bool fresh_variables = false;
     std::string start;

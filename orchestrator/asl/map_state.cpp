@@ -158,12 +158,12 @@ void Reader::read_label(const Object& object, Map& map) {
   }
   const Place place(object.place, "Label");
   if (!is_label(*label)) {
-    report_.error("INVALID_LABEL_NAME", place.location(), fmt::format("Invalid label name: {}", shortened(*label)));
+    report_.error("INVALID_LABEL_NAME", place, fmt::format("Invalid label name: {}", shortened(*label)));
     return;
   }
   map.label = std::string(*label);
   if (std::find(labels_.begin(), labels_.end(), map.label) != labels_.end()) {
-    report_.error("DUPLICATE_LABEL_NAME", place.location(), fmt::format("Duplicate label name: {}", map.label));
+    report_.error("DUPLICATE_LABEL_NAME", place, fmt::format("Duplicate label name: {}", map.label));
     return;
   }
   labels_.push_back(map.label);

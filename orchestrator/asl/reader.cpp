@@ -72,7 +72,7 @@ ScopeId Reader::read_scope(const Node& node, const Place& place, const Enclosing
   machine_.scopes.push_back({id, enclosing.owner, StateId::none, {}});
   graph_.add_scope(id, place, enclosing.fresh_scope);
   if (enclosing.depth > kMaxStateDepth) {
-    report_.error("TOO_DEEPLY_NESTED", place.location(),
+    report_.error("TOO_DEEPLY_NESTED", place,
                   fmt::format("The states are nested more than {} levels deep", kMaxStateDepth));
     return id;
   }
@@ -127,7 +127,7 @@ void Reader::check_scope_fields(const Node& node, const Place& place, const Encl
   }
   for (const std::string_view key : {"Version", "TimeoutSeconds"}) {
     if (object.has(key)) {
-      report_.warning(kSchema, Place(place, key).location(),
+      report_.warning(kSchema, Place(place, key),
                       fmt::format("Field '{}' has no effect within a state", key));
     }
   }
@@ -186,12 +186,12 @@ std::optional<StateType> Reader::read_type(const Object& object) {
 
 void Reader::check_state_name(std::string_view name, const Place& place) {
   if (name.empty()) {
-    report_.error("INVALID_STATE_NAME", place.location(), "The state name cannot be empty");
+    report_.error("INVALID_STATE_NAME", place, "The state name cannot be empty");
   } else if (characters(name) > kMaxStateName) {
-    report_.error("INVALID_STATE_NAME", place.location(),
+    report_.error("INVALID_STATE_NAME", place,
                   fmt::format("The state name '{}' is longer than {} characters", shortened(name), kMaxStateName));
   } else if (has_control_character(name)) {
-    report_.error("INVALID_STATE_NAME", place.location(), "The state name contains control characters");
+    report_.error("INVALID_STATE_NAME", place, "The state name contains control characters");
   }
 }
 

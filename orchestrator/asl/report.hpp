@@ -42,11 +42,14 @@ class Report {
 
   /// A rule about fields and values: SCHEMA_VALIDATION_FAILED.
   void schema(const Place& place, std::string message);
+  void error(std::string_view code, const Place& place, std::string message);
   void error(std::string_view code, std::string location, std::string message);
+  void warning(std::string_view code, const Place& place, std::string message);
   void warning(std::string_view code, std::string location, std::string message);
   /// Errors about transitions and names come after all the others.
   void graph_error(std::string_view code, std::string location, std::string message);
 
+  bool is_full_of_warnings() const { return warnings_.size() >= kMost; }
   bool has_errors() const { return !errors_.empty() || !graph_.empty(); }
   /// Errors, graph errors, warnings.
   std::vector<Diagnostic> take();

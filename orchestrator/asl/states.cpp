@@ -176,7 +176,7 @@ ExpressionPtr Reader::read_fail_text(const Object& object, std::string_view key)
   }
   const Place place(object.place, key);
   if (looks_like_path(*text)) {
-    report_.warning("NO_PATH", place.location(),
+    report_.warning("NO_PATH", place,
                     fmt::format("The value of the field '{}' looks like a path, but the field's name does not end in "
                                 "'Path'",
                                 key));

@@ -157,7 +157,7 @@ void warn_duplicate_keys(std::string_view json, Report& report) {
     if (open.back().is_object) {
       open.back().key = unescaped(scan.string_token());
       scan.step();  // the colon
-      if (!open.back().keys.insert(open.back().key).second) {
+      if (!open.back().keys.insert(open.back().key).second && !report.is_full_of_warnings()) {
         report.warning(kSyntax, location(),
                        fmt::format("Duplicate field '{}': the last one counts", shortened(open.back().key)));
       }

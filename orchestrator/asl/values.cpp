@@ -134,7 +134,7 @@ bool Reader::warn_placeholder(const Node& node, const Place& place) {
   if (!is_placeholder(node)) {
     return false;
   }
-  report_.warning(kSchema, place.location(),
+  report_.warning(kSchema, place,
                   fmt::format("The placeholder '{}' has to be filled in before the state machine can run",
                               shortened(node.as_string())));
   return true;
@@ -209,7 +209,7 @@ std::optional<ComputedNumber> Reader::read_computed(const Object& object, std::s
     return number;
   }
   if (node->is_string() && looks_like_path(node->as_string())) {
-    report_.warning("NO_PATH", Place(object.place, key).location(),
+    report_.warning("NO_PATH", Place(object.place, key),
                     fmt::format("The value of the field '{}' looks like a path, but the field's name does not end in "
                                 "'Path'",
                                 key));
@@ -390,14 +390,14 @@ void Reader::warn_static_text(const Node& node, const Place& place, std::string_
   const bool expression = jsonata::is_expression_string(text);
   if (code == kJsonata) {
     if (!expression && (text.starts_with("{%") || text.ends_with("%}"))) {
-      report_.warning(code, place.location(),
+      report_.warning(code, place,
                       "The value is plain text: a JSONata expression starts with '{%' and ends with '%}'");
     }
   } else if (expression) {
-    report_.warning(kJsonata, place.location(),
+    report_.warning(kJsonata, place,
                     "The value is plain text: JSONata expressions are not evaluated in JSONPath states");
   } else if (looks_like_path(text)) {
-    report_.warning(code, place.location(),
+    report_.warning(code, place,
                     code == "NO_DOLLAR"
                         ? fmt::format("The value looks like a path or an intrinsic function, but the name of the field "
                                       "'{}' does not end in '.$'",

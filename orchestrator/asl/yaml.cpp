@@ -1,0 +1,289 @@
+// YAML to JSON text, with YAML 1.2's core schema: only what that schema calls a number, a boolean or null is one.
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <unordered_set>
+
+#include "asl/parser.hpp"
+
+namespace lockstep::asl {
+
+namespace {
+
+constexpr std::size_t kMaxYaml = std::size_t{8} << 20;   // bytes of YAML text
+constexpr std::size_t kMaxJson = std::size_t{16} << 20;  // bytes of JSON text: what aliases may multiply to
+constexpr std::size_t kMaxNodes = 2'000'000;             // visits: what empty aliases may multiply to
+
+bool all_of(std::string_view text, std::string_view allowed) {
+  return !text.empty() && text.find_first_not_of(allowed) == std::string_view::npos;
+}
+constexpr std::string_view kDigits = "0123456789";
+
+bool is_null(std::string_view text) {
+  return text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL";
+}
+bool is_true(std::string_view text) { return text == "true" || text == "True" || text == "TRUE"; }
+bool is_false(std::string_view text) { return text == "false" || text == "False" || text == "FALSE"; }
+
+bool is_not_finite(std::string_view text) {
+  if (text.starts_with('+') || text.starts_with('-')) {
+    text.remove_prefix(1);
+  }
+  for (const std::string_view name : {".inf", ".Inf", ".INF", ".nan", ".NaN", ".NAN"}) {
+    if (text == name) {
+      return true;
+    }
+  }
+  return false;
+}
+
+std::string_view without_leading_zeros(std::string_view digits) {
+  const std::size_t first = digits.find_first_not_of('0');
+  return first == std::string_view::npos ? "0" : digits.substr(first);
+}
+
+/// 0x… and 0o…, as far as they fit 64 bits.
+std::optional<std::string> based_integer(std::string_view text) {
+  const unsigned base = text.starts_with("0x") ? 16 : text.starts_with("0o") ? 8 : 0;
+  const std::string_view digits = text.substr(std::min<std::size_t>(2, text.size()));
+  if (base == 0 || !all_of(digits, base == 16 ? "0123456789abcdefABCDEF" : "01234567")) {
+    return std::nullopt;
+  }
+  std::uint64_t value = 0;
+  for (const char c : digits) {
+    if (value > (UINT64_MAX >> 4U)) {
+      return std::nullopt;
+    }
+    const unsigned digit = c <= '9' ? static_cast<unsigned>(c - '0') : static_cast<unsigned>((c | 0x20) - 'a' + 10);
+    value = value * base + digit;
+  }
+  return std::to_string(value);
+}
+
+/// The number as JSON spells it: digits are kept, however many there are.
+std::optional<std::string> number(std::string_view text) {
+  if (auto based = based_integer(text); based.has_value()) {
+    return based;
+  }
+  std::string out;
+  if (text.starts_with('-')) {
+    out += '-';
+  }
+  if (text.starts_with('+') || text.starts_with('-')) {
+    text.remove_prefix(1);
+  }
+  const std::size_t e = text.find_first_of("eE");
+  std::string_view mantissa = text.substr(0, e);
+  const std::size_t dot = mantissa.find('.');
+  const std::string_view whole = mantissa.substr(0, dot);
+  const std::string_view fraction = dot == std::string_view::npos ? std::string_view{} : mantissa.substr(dot + 1);
+  const bool has_digits = !whole.empty() || !fraction.empty();
+  if (!has_digits || (!whole.empty() && !all_of(whole, kDigits)) || (!fraction.empty() && !all_of(fraction, kDigits))) {
+    return std::nullopt;
+  }
+  out += without_leading_zeros(whole);
+  if (dot != std::string_view::npos) {
+    out += '.';
+    out += fraction.empty() ? "0" : fraction;
+  }
+  if (e != std::string_view::npos) {
+    std::string_view exponent = text.substr(e + 1);
+    out += 'e';
+    if (exponent.starts_with('+') || exponent.starts_with('-')) {
+      out += exponent.front();
+      exponent.remove_prefix(1);
+    }
+    if (!all_of(exponent, kDigits)) {
+      return std::nullopt;
+    }
+    out += exponent;
+  }
+  return out;
+}
+
+tl::unexpected<Error> refuse(const YAML::Mark& mark, std::string_view message) {
+  if (mark.is_null()) {
+    return fail(ErrorKind::invalid, fmt::format("YAML: {}", message));
+  }
+  return fail(ErrorKind::invalid, fmt::format("YAML, line {}, column {}: {}", mark.line + 1, mark.column + 1, message));
+}
+
+class Converter {
+ public:
+  Result<std::string> run(const YAML::Node& node) {
+    if (Result<void> done = value(node, 0); !done.has_value()) {
+      return tl::unexpected(done.error());
+    }
+    return std::move(json_);
+  }
+
+ private:
+  Result<void> check_bounds(const YAML::Node& node, std::size_t depth) {
+    if (depth > kMaxDepth) {
+      return refuse(node.Mark(), fmt::format("nested more than {} levels deep", kMaxDepth));
+    }
+    if (++nodes_ > kMaxNodes || json_.size() > kMaxJson) {
+      return refuse(node.Mark(), "the document is too large once its aliases are expanded");
+    }
+    return {};
+  }
+
+  Result<void> value(const YAML::Node& node, std::size_t depth) {
+    if (Result<void> bounded = check_bounds(node, depth); !bounded.has_value()) {
+      return bounded;
+    }
+    if (node.IsMap()) {
+      return map(node, depth);
+    }
+    if (node.IsSequence()) {
+      json_ += '[';
+      bool first = true;
+      for (const YAML::Node& element : node) {
+        json_ += first ? "" : ",";
+        first = false;
+        if (Result<void> done = value(element, depth + 1); !done.has_value()) {
+          return done;
+        }
+      }
+      json_ += ']';
+      return {};
+    }
+    if (node.IsScalar()) {
+      return scalar(node);
+    }
+    json_ += "null";
+    return {};
+  }
+
+  Result<void> map(const YAML::Node& node, std::size_t depth) {
+    json_ += '{';
+    bool first = true;
+    if (Result<void> done = members(node, depth, first, nullptr); !done.has_value()) {
+      return done;
+    }
+    json_ += '}';
+    return {};
+  }
+
+  static bool is_merge(const YAML::Node& key) {
+    return key.IsScalar() && key.Scalar() == "<<" && key.Tag() != "!";
+  }
+
+  /// Writes the members of `node`; with `taken`, only those whose keys are not in it. Members of its own go before merged ones.
+  Result<void> members(const YAML::Node& node, std::size_t depth, bool& first, std::unordered_set<std::string>* taken) {
+    if (Result<void> bounded = check_bounds(node, depth); !bounded.has_value()) {
+      return bounded;
+    }
+    std::unordered_set<std::string> own;
+    std::vector<YAML::Node> merged;
+    for (const auto& member : node) {
+      if (is_merge(member.first)) {
+        merged.push_back(member.second);
+        continue;
+      }
+      if (Result<void> bounded = check_bounds(node, depth); !bounded.has_value()) {
+        return bounded;
+      }
+      if (!member.first.IsScalar() && !member.first.IsNull()) {
+        return refuse(member.first.Mark(), "a key must be a scalar");
+      }
+      const std::string key = member.first.IsNull() ? "null" : member.first.Scalar();
+      if (taken != nullptr && taken->contains(key)) {
+        continue;
+      }
+      own.insert(key);
+      json_ += first ? "" : ",";
+      first = false;
+      append_json_string(json_, key);
+      json_ += ':';
+      if (Result<void> done = value(member.second, depth + 1); !done.has_value()) {
+        return done;
+      }
+    }
+    if (taken != nullptr) {
+      own.merge(*taken);
+    }
+    for (const YAML::Node& source : merged) {
+      if (Result<void> done = merge(source, depth, first, own); !done.has_value()) {
+        return done;
+      }
+    }
+    if (taken != nullptr) {
+      *taken = std::move(own);
+    }
+    return {};
+  }
+
+  Result<void> merge(const YAML::Node& source, std::size_t depth, bool& first, std::unordered_set<std::string>& taken) {
+    if (source.IsMap()) {
+      return members(source, depth + 1, first, &taken);
+    }
+    if (!source.IsSequence()) {
+      return refuse(source.Mark(), "a merge key needs a mapping or a list of mappings");
+    }
+    for (const YAML::Node& element : source) {
+      if (!element.IsMap()) {
+        return refuse(element.Mark(), "a merge key needs a mapping or a list of mappings");
+      }
+      if (Result<void> done = members(element, depth + 1, first, &taken); !done.has_value()) {
+        return done;
+      }
+    }
+    return {};
+  }
+
+  Result<void> scalar(const YAML::Node& node) {
+    const std::string& text = node.Scalar();
+    const std::string& tag = node.Tag();  // "?": plain; "!": quoted; else as written
+    const std::string_view core = "tag:yaml.org,2002:";
+    const bool plain = tag.empty() || tag == "?";
+    const std::string_view type =
+        std::string_view(tag).starts_with(core) ? std::string_view(tag).substr(core.size()) : std::string_view{};
+    if ((plain || type == "null") && is_null(text)) {
+      json_ += "null";
+    } else if ((plain || type == "bool") && is_true(text)) {
+      json_ += "true";
+    } else if ((plain || type == "bool") && is_false(text)) {
+      json_ += "false";
+    } else if ((plain || type == "float") && is_not_finite(text)) {
+      return refuse(node.Mark(), fmt::format("'{}' cannot be said in JSON", text));
+    } else if (auto digits = plain || type == "int" || type == "float" ? number(text) : std::nullopt;
+               digits.has_value()) {
+      json_ += *digits;
+    } else if (type == "int" || type == "float" || type == "bool" || type == "null") {
+      return refuse(node.Mark(), fmt::format("the value is tagged !!{}, but is none", type));
+    } else {
+      append_json_string(json_, text);
+    }
+    return {};
+  }
+
+  std::string json_;
+  std::size_t nodes_ = 0;
+};
+
+}  // namespace
+
+Result<std::string> yaml_to_json(std::string_view yaml) {
+  if (yaml.size() > kMaxYaml) {
+    return fail(ErrorKind::invalid, fmt::format("YAML: the text is longer than {} bytes", kMaxYaml));
+  }
+  try {
+    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(yaml));
+    if (documents.size() > 1) {
+      return refuse(documents[1].Mark(), "there must be one document only");
+    }
+    Result<std::string> json = documents.empty() ? Result<std::string>("null") : Converter().run(documents.front());
+    JsonProblem problem;
+    if (json.has_value() && !check_json(*json, problem)) {
+      return fail(ErrorKind::invalid, fmt::format("YAML: {}", problem.message));
+    }
+    return json;
+  } catch (const YAML::Exception& exception) {
+    return refuse(exception.mark, exception.msg);
+  } catch (const std::exception& exception) {
+    return fail(ErrorKind::invalid, fmt::format("YAML: {}", exception.what()));
+  }
+}
+
+}  // namespace lockstep::asl
