@@ -6,7 +6,7 @@
 namespace lockstep::cli {
 
 inline constexpr int kSucceeded = 0;
-inline constexpr int kFailed = 1;        // the execution FAILED, TIMED_OUT or was ABORTED
+inline constexpr int kFailed = 1;  // the execution FAILED, TIMED_OUT or was ABORTED
 inline constexpr int kUsage = 2;
 inline constexpr int kInvalid = 65;      // bad definition or input, or a resource that nothing maps
 inline constexpr int kUnavailable = 69;  // no worker left
@@ -17,13 +17,20 @@ inline constexpr int kInterrupted = 75;  // stopped with work left: run me again
 
 constexpr int exit_status(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::usage: return kUsage;
-    case ErrorKind::invalid: return kInvalid;
-    case ErrorKind::unavailable: return kUnavailable;
-    case ErrorKind::occupied: return kOccupied;
-    case ErrorKind::io: return kIo;
-    case ErrorKind::interrupted: return kInterrupted;
-    case ErrorKind::internal: return kInternal;
+    case ErrorKind::usage:
+      return kUsage;
+    case ErrorKind::invalid:
+      return kInvalid;
+    case ErrorKind::unavailable:
+      return kUnavailable;
+    case ErrorKind::occupied:
+      return kOccupied;
+    case ErrorKind::io:
+      return kIo;
+    case ErrorKind::interrupted:
+      return kInterrupted;
+    case ErrorKind::internal:
+      return kInternal;
   }
   return kInternal;
 }

@@ -11,19 +11,22 @@ namespace po = boost::program_options;
 Result<RunOptions> parse_run_options(const Arguments& arguments) {
   RunOptions options;
   po::options_description shown("options");
-  shown.add_options()                                                                                              //
-      ("input", po::value(&options.input)->value_name("FILE|JSON|-"), "the execution's input; {} unless given")    //
-      ("jobs", po::value(&options.jobs)->value_name("FILE"), "what resources mean; jobs.json beside DEF unless given")  //
-      ("dir", po::value(&options.folder)->value_name("RUN"), "the run folder; made beside DEF unless given")       //
-      ("fresh", po::bool_switch(&options.fresh), "start anew in a folder that holds a run")                        //
-      ("name", po::value(&options.name)->value_name("N"), "the execution's name")                                  //
-      ("type", po::value(&options.type)->value_name("TYPE"), "STANDARD (default) or EXPRESS")                      //
-      ("limits", po::value(&options.limits)->value_name("PROFILE"), "hpc (default), or aws for AWS's quotas")      //
-      ("ranks", po::value(&options.ranks)->value_name("N|all"), "start mpirun with so many ranks; rank 0 coordinates")  //
+  shown.add_options()                                                                                            //
+      ("input", po::value(&options.input)->value_name("FILE|JSON|-"), "the execution's input; {} unless given")  //
+      ("jobs", po::value(&options.jobs)->value_name("FILE"),
+       "what resources mean; jobs.json beside DEF unless given")                                               //
+      ("dir", po::value(&options.folder)->value_name("RUN"), "the run folder; made beside DEF unless given")   //
+      ("fresh", po::bool_switch(&options.fresh), "start anew in a folder that holds a run")                    //
+      ("name", po::value(&options.name)->value_name("N"), "the execution's name")                              //
+      ("type", po::value(&options.type)->value_name("TYPE"), "STANDARD (default) or EXPRESS")                  //
+      ("limits", po::value(&options.limits)->value_name("PROFILE"), "hpc (default), or aws for AWS's quotas")  //
+      ("ranks", po::value(&options.ranks)->value_name("N|all"),
+       "start mpirun with so many ranks; rank 0 coordinates")                                                        //
       ("slots", po::value(&options.slots)->value_name("N"), "tasks at a time on each rank; its cores unless given")  //
-      ("grace", po::value(&options.grace)->value_name("SECONDS"), "from TERM to KILL for a job that must stop; 5 unless given")  //
-      ("history", po::value(&options.history)->value_name("FILE"), "write AWS's history there")                    //
-      ("quiet", po::bool_switch(&options.quiet), "say nothing on stderr but errors")                               //
+      ("grace", po::value(&options.grace)->value_name("SECONDS"),
+       "from TERM to KILL for a job that must stop; 5 unless given")                             //
+      ("history", po::value(&options.history)->value_name("FILE"), "write AWS's history there")  //
+      ("quiet", po::bool_switch(&options.quiet), "say nothing on stderr but errors")             //
       ("help,h", "show this text");
   po::options_description all;
   all.add(shown).add_options()("definition", po::value<std::vector<std::string>>());
@@ -45,16 +48,20 @@ Result<RunOptions> parse_run_options(const Arguments& arguments) {
   if (values.count("help") != 0) {
     std::ostringstream text;
     text << "usage: lockstep run DEF [OPTION]...\n"
-         << "Runs the state machine that the file DEF defines (Amazon States Language, JSON or YAML) and prints its output.\n\n"
+         << "Runs the state machine that the file DEF defines (Amazon States Language, JSON or YAML) and prints its "
+            "output.\n\n"
          << shown;
     options.help = true;
     options.help_text = text.str();
     return options;
   }
-  const auto definitions = values.count("definition") != 0 ? values["definition"].as<std::vector<std::string>>() : std::vector<std::string>{};
+  const auto definitions = values.count("definition") != 0 ? values["definition"].as<std::vector<std::string>>()
+                                                           : std::vector<std::string>{};
   if (definitions.size() != 1) {
-    return fail(ErrorKind::usage, definitions.empty() ? "run needs a definition; `lockstep run --help`"
-                                                      : fmt::format("run takes one definition, but here are '{}' and '{}'", definitions[0], definitions[1]));
+    return fail(ErrorKind::usage, definitions.empty()
+                                      ? "run needs a definition; `lockstep run --help`"
+                                      : fmt::format("run takes one definition, but here are '{}' and '{}'",
+                                                    definitions[0], definitions[1]));
   }
   options.definition = definitions.front();
   if (options.type != "STANDARD" && options.type != "EXPRESS") {
@@ -65,8 +72,10 @@ Result<RunOptions> parse_run_options(const Arguments& arguments) {
   }
   if (!options.ranks.empty() && options.ranks != "all") {
     unsigned count = 0;
-    const auto [end, problem] = std::from_chars(options.ranks.data(), options.ranks.data() + options.ranks.size(), count);
-    if (problem != std::errc() || end != options.ranks.data() + options.ranks.size() || count < 1 || count > 1'000'000) {
+    const auto [end, problem] =
+        std::from_chars(options.ranks.data(), options.ranks.data() + options.ranks.size(), count);
+    if (problem != std::errc() || end != options.ranks.data() + options.ranks.size() || count < 1 ||
+        count > 1'000'000) {
       return fail(ErrorKind::usage, fmt::format("--ranks is a number from 1 or all, not '{}'", options.ranks));
     }
   }
@@ -82,8 +91,11 @@ Result<RunOptions> parse_run_options(const Arguments& arguments) {
     return fail(ErrorKind::usage, "--name has at most 80 characters");
   }
   for (const char c : options.name) {
-    if (static_cast<unsigned char>(c) <= ' ' || c == 0x7F || std::string_view("\"#$%&*,/:;<>?[\\]^`{|}~").find(c) != std::string_view::npos) {
-      return fail(ErrorKind::usage, fmt::format("--name must not hold blanks, control characters or any of \" # $ % & * , / : ; < > ? [ \\ ] ^ ` {{ | }} ~: '{}'", options.name));
+    if (static_cast<unsigned char>(c) <= ' ' || c == 0x7F ||
+        std::string_view("\"#$%&*,/:;<>?[\\]^`{|}~").find(c) != std::string_view::npos) {
+      return fail(ErrorKind::usage, fmt::format("--name must not hold blanks, control characters or any of \" # $ % & "
+                                                "* , / : ; < > ? [ \\ ] ^ ` {{ | }} ~: '{}'",
+                                                options.name));
     }
   }
   return options;

@@ -19,10 +19,10 @@ struct RunOptions {
   std::string name;        ///< of the execution; empty: made up
   std::string type = "STANDARD";
   std::string limits = "hpc";
-  std::string history;     ///< path; empty: none
-  std::string ranks;       ///< "", a number or "all"
-  unsigned slots = 0;      ///< per rank; 0: by the affinity mask
-  double grace = 5;        ///< seconds from TERM to KILL
+  std::string history;  ///< path; empty: none
+  std::string ranks;    ///< "", a number or "all"
+  unsigned slots = 0;   ///< per rank; 0: by the affinity mask
+  double grace = 5;     ///< seconds from TERM to KILL
   bool fresh = false;
   bool quiet = false;
 };

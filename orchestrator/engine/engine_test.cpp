@@ -14,12 +14,14 @@ TEST(Pass, HandsItsInputOn) {
   World world(R"({"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Succeed"}}})");
   world.start(R"({ "x" : [1, 2] })");
   world.ended(Status::succeeded, R"({ "x" : [1, 2] })");
-  EXPECT_THAT(world.history(), ElementsAre("1<-0 ExecutionStarted", "2<-0 PassStateEntered", "3<-2 PassStateExited", "4<-3 SucceedStateEntered",
-                                           "5<-4 SucceedStateExited", "6<-5 ExecutionSucceeded"));
+  EXPECT_THAT(world.history(),
+              ElementsAre("1<-0 ExecutionStarted", "2<-0 PassStateEntered", "3<-2 PassStateExited",
+                          "4<-3 SucceedStateEntered", "5<-4 SucceedStateExited", "6<-5 ExecutionSucceeded"));
 }
 
 TEST(Pass, PlacesItsResultInTheRawInput) {
-  World world(R"({"StartAt":"A","States":{"A":{"Type":"Pass","InputPath":"$.in","Result":{"v.$":"$.y"},"ResultPath":"$.out.deep",
+  World world(
+      R"({"StartAt":"A","States":{"A":{"Type":"Pass","InputPath":"$.in","Result":{"v.$":"$.y"},"ResultPath":"$.out.deep",
                   "OutputPath":"$.out","End":true}}})");
   world.start(R"({"in":{"y":1}})");
   world.ended(Status::succeeded, R"({"deep":{"v.$":"$.y"}})");
@@ -33,25 +35,31 @@ TEST(Task, GoesToAWorkerAndComesBack) {
   EXPECT_TRUE(world.is_running());
   world.succeed(id, R"({"v":[true]})");
   world.ended(Status::succeeded, R"({"r":[true]})");
-  EXPECT_THAT(world.history(), ElementsAre("1<-0 ExecutionStarted", "2<-0 TaskStateEntered", "3<-2 TaskScheduled", "4<-3 TaskStarted",
-                                           "5<-4 TaskSucceeded", "6<-5 TaskStateExited", "7<-6 ExecutionSucceeded"));
+  EXPECT_THAT(world.history(),
+              ElementsAre("1<-0 ExecutionStarted", "2<-0 TaskStateEntered", "3<-2 TaskScheduled", "4<-3 TaskStarted",
+                          "5<-4 TaskSucceeded", "6<-5 TaskStateExited", "7<-6 ExecutionSucceeded"));
 }
 
 TEST(Task, OfALambdaFunctionHasEventsOfItsOwn) {
-  World world(R"({"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f","TimeoutSeconds":9,"End":true}}})");
+  World world(
+      R"({"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f","TimeoutSeconds":9,"End":true}}})");
   world.start("0");
   world.succeed(world.dispatched("T", "0"), "0");
   world.ended(Status::succeeded, "0");
-  EXPECT_THAT(world.history(), ElementsAre("1<-0 ExecutionStarted", "2<-0 TaskStateEntered", "3<-2 LambdaFunctionScheduled",
-                                           "4<-3 LambdaFunctionStarted", "5<-4 LambdaFunctionSucceeded", "6<-5 TaskStateExited",
-                                           "7<-6 ExecutionSucceeded"));
-  EXPECT_THAT(world.entries()[2],
-              testing::HasSubstr(R"("lambdaFunctionScheduledEventDetails":{"resource":"arn:aws:lambda:us-east-1:123456789012:function:f",)"
-                                 R"("input":"0","inputDetails":{"truncated":false},"timeoutInSeconds":9})"));
+  EXPECT_THAT(world.history(),
+              ElementsAre("1<-0 ExecutionStarted", "2<-0 TaskStateEntered", "3<-2 LambdaFunctionScheduled",
+                          "4<-3 LambdaFunctionStarted", "5<-4 LambdaFunctionSucceeded", "6<-5 TaskStateExited",
+                          "7<-6 ExecutionSucceeded"));
+  EXPECT_THAT(
+      world.entries()[2],
+      testing::HasSubstr(
+          R"("lambdaFunctionScheduledEventDetails":{"resource":"arn:aws:lambda:us-east-1:123456789012:function:f",)"
+          R"("input":"0","inputDetails":{"truncated":false},"timeoutInSeconds":9})"));
 }
 
 TEST(Task, AnOutcomeOfAnotherDispatchIsDroppedAndCounted) {
-  World world(R"({"StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","Retry":[{"ErrorEquals":["States.ALL"]}],"End":true}}})");
+  World world(
+      R"({"StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","Retry":[{"ErrorEquals":["States.ALL"]}],"End":true}}})");
   world.start();
   const DispatchId first = world.dispatched("T");
   world.fail(first, "E");
@@ -93,7 +101,8 @@ TEST(Catch, TakesTheErrorOutputToItsNextState) {
 }
 
 TEST(Catch, OfTaskFailedLeavesTimeoutsAlone) {
-  World world(R"({"StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","Catch":[{"ErrorEquals":["States.TaskFailed"],"Next":"C"}],"End":true},
+  World world(
+      R"({"StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","Catch":[{"ErrorEquals":["States.TaskFailed"],"Next":"C"}],"End":true},
                   "C":{"Type":"Pass","End":true}}})");
   world.start();
   world.time_out(world.dispatched("T"));
@@ -102,8 +111,10 @@ TEST(Catch, OfTaskFailedLeavesTimeoutsAlone) {
 
 TEST(Catch, AMissedHeartbeatGoesByBothNames) {
   for (const char* name : {"States.HeartbeatTimeout", "States.Timeout", "States.ALL"}) {
-    World world(fmt::format(R"({{"StartAt":"T","States":{{"T":{{"Type":"Task","Resource":"job:t","HeartbeatSeconds":1,"Catch":[{{"ErrorEquals":["{}"],"Next":"C"}}],"End":true}},
-                  "C":{{"Type":"Pass","End":true}}}}}})", name));
+    World world(fmt::format(
+        R"({{"StartAt":"T","States":{{"T":{{"Type":"Task","Resource":"job:t","HeartbeatSeconds":1,"Catch":[{{"ErrorEquals":["{}"],"Next":"C"}}],"End":true}},
+                  "C":{{"Type":"Pass","End":true}}}}}})",
+        name));
     world.start();
     world.time_out(world.dispatched("T"), true);
     world.ended(Status::succeeded, R"({"Error":"States.Timeout","Cause":""})");
@@ -111,18 +122,21 @@ TEST(Catch, AMissedHeartbeatGoesByBothNames) {
 }
 
 TEST(Catch, NeverTakesRuntimeErrors) {
-  World world(R"({"StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","OutputPath":"$.no","Catch":[{"ErrorEquals":["States.ALL"],"Next":"C"}],"End":true},
+  World world(
+      R"({"StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","OutputPath":"$.no","Catch":[{"ErrorEquals":["States.ALL"],"Next":"C"}],"End":true},
                   "C":{"Type":"Pass","End":true}}})");
   world.start();
   world.succeed(world.dispatched("T"), "{}");
   world.ended(Status::failed,
-              "States.Runtime: An error occurred while executing the state 'T' (entered at the event id #2). Invalid path '$.no' : No results for "
+              "States.Runtime: An error occurred while executing the state 'T' (entered at the event id #2). Invalid "
+              "path '$.no' : No results for "
               "path: $['no']");
   EXPECT_EQ(world.history().back(), "6<-5 ExecutionFailed");
 }
 
 TEST(Retry, CountsPerRetrierAndBacksOff) {
-  World world(R"({"StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","Parameters":{"n.$":"$$.State.RetryCount"},"Retry":[
+  World world(
+      R"({"StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","Parameters":{"n.$":"$$.State.RetryCount"},"Retry":[
     {"ErrorEquals":["A","B"],"IntervalSeconds":2,"BackoffRate":3,"MaxAttempts":2},{"ErrorEquals":["C"],"MaxAttempts":1}],
     "Catch":[{"ErrorEquals":["B"],"Next":"Caught"}],"End":true},"Caught":{"Type":"Pass","End":true}}})");
   world.start();
@@ -141,7 +155,8 @@ TEST(Retry, CountsPerRetrierAndBacksOff) {
 }
 
 TEST(Retry, DelayIsCapped) {
-  World world(R"({"StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","Retry":[{"ErrorEquals":["States.ALL"],"IntervalSeconds":10,
+  World world(
+      R"({"StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","Retry":[{"ErrorEquals":["States.ALL"],"IntervalSeconds":10,
                   "BackoffRate":10,"MaxDelaySeconds":20,"MaxAttempts":9}],"End":true}}})");
   world.start();
   world.fail(world.dispatched("T"), "A");
@@ -153,7 +168,8 @@ TEST(Retry, DelayIsCapped) {
 }
 
 TEST(Retry, OfAVisitStartsAnewInTheNext) {
-  World world(R"({"StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","Retry":[{"ErrorEquals":["States.ALL"],"MaxAttempts":1}],
+  World world(
+      R"({"StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","Retry":[{"ErrorEquals":["States.ALL"],"MaxAttempts":1}],
                   "Catch":[{"ErrorEquals":["States.ALL"],"Next":"T"}],"End":true}}})");
   world.start();
   for (int visit = 0; visit < 3; ++visit) {
@@ -170,7 +186,10 @@ TEST(Choice, TakesTheFirstRuleThatHolds) {
     {"And":[{"Variable":"$.n","NumericGreaterThan":3},{"Variable":"$.n","NumericLessThan":9}],"Next":"Some"},
     {"Variable":"$.n","NumericEquals":0,"Next":"None"}],"Default":"Many"},
     "Some":{"Type":"Pass","Result":"some","End":true},"None":{"Type":"Pass","Result":"none","End":true},"Many":{"Type":"Pass","Result":"many","End":true}}})";
-  for (const auto& [input, output] : {std::pair{R"({"n":5})", "\"some\""}, {R"({"n":0.0})", "\"none\""}, {R"({"n":99})", "\"many\""}, {R"({"n":"5"})", "\"many\""}}) {
+  for (const auto& [input, output] : {std::pair{R"({"n":5})", "\"some\""},
+                                      {R"({"n":0.0})", "\"none\""},
+                                      {R"({"n":99})", "\"many\""},
+                                      {R"({"n":"5"})", "\"many\""}}) {
     World world(definition);
     world.start(input);
     world.ended(Status::succeeded, output);
@@ -178,22 +197,26 @@ TEST(Choice, TakesTheFirstRuleThatHolds) {
 }
 
 TEST(Choice, WithoutAWayOnFails) {
-  World world(R"({"StartAt":"C","States":{"C":{"Type":"Choice","Choices":[{"Variable":"$.n","IsPresent":true,"Next":"E"}]},"E":{"Type":"Succeed"}}})");
+  World world(
+      R"({"StartAt":"C","States":{"C":{"Type":"Choice","Choices":[{"Variable":"$.n","IsPresent":true,"Next":"E"}]},"E":{"Type":"Succeed"}}})");
   world.start();
   world.ended(Status::failed,
-              "States.Runtime: An error occurred while executing the state 'C' (entered at the event id #2). Failed to transition out of the state. "
+              "States.Runtime: An error occurred while executing the state 'C' (entered at the event id #2). Failed to "
+              "transition out of the state. "
               "The state does not point to a next state.");
 }
 
 TEST(Choice, LoopsWithoutEndShareTheEngine) {
-  World world(R"({"StartAt":"P","States":{"P":{"Type":"Pass","Parameters":{"n.$":"States.MathAdd($.n, 1)"},"Next":"C"},
-                  "C":{"Type":"Choice","Choices":[{"Variable":"$.n","NumericLessThan":5000,"Next":"P"}],"Default":"E"},"E":{"Type":"Succeed"}}})");
+  World world(
+      R"asl({"StartAt":"P","States":{"P":{"Type":"Pass","Parameters":{"n.$":"States.MathAdd($.n, 1)"},"Next":"C"},
+                  "C":{"Type":"Choice","Choices":[{"Variable":"$.n","NumericLessThan":5000,"Next":"P"}],"Default":"E"},"E":{"Type":"Succeed"}}})asl");
   world.start(R"({"n":0})");
   world.ended(Status::succeeded, R"({"n":5000})");
 }
 
 TEST(Wait, EndsWhenItsTimeHasCome) {
-  World world(R"({"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":10,"Next":"X"},"X":{"Type":"Wait","TimestampPath":"$.at","End":true}}})");
+  World world(
+      R"({"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":10,"Next":"X"},"X":{"Type":"Wait","TimestampPath":"$.at","End":true}}})");
   world.start(R"({"at":"2023-11-14T22:13:40+00:00"})");  // 20 s after the world's beginning
   world.advance(9);
   EXPECT_TRUE(world.is_running());
@@ -220,11 +243,14 @@ TEST(Wait, SaysWhatIsWrongWithItsTime) {
     return at == std::string::npos ? last : last.substr(at + 5, last.rfind("\"}") - at - 5);
   };
   EXPECT_EQ(cause(R"("SecondsPath":"$.s")", "{}"), "The SecondsPath parameter does not reference an input value: $.s");
-  EXPECT_EQ(cause(R"("SecondsPath":"$.s")", R"({"s":-1})"), "The SecondsPath parameter references a negative value: $.s == -1");
-  EXPECT_EQ(cause(R"("SecondsPath":"$.s")", R"({"s":1.5})"), "The SecondsPath parameter cannot be parsed as a long value: $.s == 1.5");
+  EXPECT_EQ(cause(R"("SecondsPath":"$.s")", R"({"s":-1})"),
+            "The SecondsPath parameter references a negative value: $.s == -1");
+  EXPECT_EQ(cause(R"("SecondsPath":"$.s")", R"({"s":1.5})"),
+            "The SecondsPath parameter cannot be parsed as a long value: $.s == 1.5");
   EXPECT_EQ(cause(R"("SecondsPath":"$.s")", R"({"s":2147483648})"), "Wait state delay is too long.");
   EXPECT_EQ(cause(R"("TimestampPath":"$.t")", R"({"t":"2024-01-01"})"),
-            "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: $.t == 2024-01-01");
+            "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: "
+            "$.t == 2024-01-01");
 }
 
 TEST(Fail, MayLeaveOutErrorAndCause) {
@@ -232,7 +258,8 @@ TEST(Fail, MayLeaveOutErrorAndCause) {
   world.start();
   world.ended(Status::failed, "-: -");
   EXPECT_THAT(world.entries().back(), testing::HasSubstr(R"("executionFailedEventDetails":{})"));
-  World named(R"({"StartAt":"F","States":{"F":{"Type":"Fail","ErrorPath":"$.e","CausePath":"States.Format('no {}', $.c)"}}})");
+  World named(
+      R"asl({"StartAt":"F","States":{"F":{"Type":"Fail","ErrorPath":"$.e","CausePath":"States.Format('no {}', $.c)"}}})asl");
   named.start(R"({"e":"E","c":1})");
   named.ended(Status::failed, "E: no 1");
 }
@@ -251,9 +278,10 @@ TEST(Parallel, CollectsItsBranchesInOrder) {
   world.succeed(a, "1");
   world.ended(Status::succeeded, R"({"x":1,"both":[1,2]})");
   EXPECT_THAT(world.history(),
-              ElementsAre("1<-0 ExecutionStarted", "2<-0 ParallelStateEntered", "3<-2 ParallelStateStarted", "4<-3 TaskStateEntered", "5<-4 TaskScheduled",
-                          "6<-3 TaskStateEntered", "7<-6 TaskScheduled", "8<-7 TaskStarted", "9<-8 TaskSucceeded", "10<-9 TaskStateExited",
-                          "11<-5 TaskStarted", "12<-11 TaskSucceeded", "13<-12 TaskStateExited", "14<-13 ParallelStateSucceeded",
+              ElementsAre("1<-0 ExecutionStarted", "2<-0 ParallelStateEntered", "3<-2 ParallelStateStarted",
+                          "4<-3 TaskStateEntered", "5<-4 TaskScheduled", "6<-3 TaskStateEntered", "7<-6 TaskScheduled",
+                          "8<-7 TaskStarted", "9<-8 TaskSucceeded", "10<-9 TaskStateExited", "11<-5 TaskStarted",
+                          "12<-11 TaskSucceeded", "13<-12 TaskStateExited", "14<-13 ParallelStateSucceeded",
                           "15<-13 ParallelStateExited", "16<-15 ExecutionSucceeded"));
 }
 
@@ -265,7 +293,8 @@ TEST(Parallel, AFailingBranchTakesItsSiblingsDown) {
   world.fail(a, "Caught", "why");
   world.cancelled(b);
   world.ended(Status::succeeded, R"({"Error":"Caught","Cause":"why"})");
-  EXPECT_THAT(world.history(), testing::IsSupersetOf({"9<-8 TaskFailed", "10<-9 TaskStateAborted", "11<-9 ParallelStateFailed", "12<-11 ParallelStateExited"}));
+  EXPECT_THAT(world.history(), testing::IsSupersetOf({"9<-8 TaskFailed", "10<-9 TaskStateAborted",
+                                                      "11<-9 ParallelStateFailed", "12<-11 ParallelStateExited"}));
 }
 
 TEST(Parallel, AnUncaughtErrorKeepsItsName) {
@@ -279,7 +308,8 @@ TEST(Parallel, AnUncaughtErrorKeepsItsName) {
 }
 
 TEST(Parallel, IsRetriedWhole) {
-  World world(R"({"StartAt":"P","States":{"P":{"Type":"Parallel","Retry":[{"ErrorEquals":["States.ALL"],"MaxAttempts":1}],"Branches":[
+  World world(
+      R"({"StartAt":"P","States":{"P":{"Type":"Parallel","Retry":[{"ErrorEquals":["States.ALL"],"MaxAttempts":1}],"Branches":[
     {"StartAt":"A","States":{"A":{"Type":"Task","Resource":"job:a","End":true}}},{"StartAt":"B","States":{"B":{"Type":"Pass","End":true}}}],"End":true}}})");
   world.start();
   world.fail(world.dispatched("A"), "E");
@@ -290,7 +320,8 @@ TEST(Parallel, IsRetriedWhole) {
 }
 
 TEST(Map, RunsOneAfterAnotherWhenToldSo) {
-  World world(R"({"StartAt":"M","States":{"M":{"Type":"Map","MaxConcurrency":1,"ItemsPath":"$.items","ItemSelector":{"i.$":"$$.Map.Item.Index","v.$":"$$.Map.Item.Value","k.$":"$.k"},
+  World world(
+      R"({"StartAt":"M","States":{"M":{"Type":"Map","MaxConcurrency":1,"ItemsPath":"$.items","ItemSelector":{"i.$":"$$.Map.Item.Index","v.$":"$$.Map.Item.Value","k.$":"$.k"},
     "ItemProcessor":{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","End":true}}},"End":true}}})");
   world.start(R"({"items":["a","b"],"k":9})");
   const DispatchId first = world.dispatched("T", R"({"i":0,"v":"a","k":9})");
@@ -298,16 +329,19 @@ TEST(Map, RunsOneAfterAnotherWhenToldSo) {
   world.succeed(first, "1");
   world.succeed(world.dispatched("T", R"({"i":1,"v":"b","k":9})"), "2");
   world.ended(Status::succeeded, "[1,2]");
-  EXPECT_THAT(world.history(),
-              ElementsAre("1<-0 ExecutionStarted", "2<-0 MapStateEntered", "3<-2 MapStateStarted", "4<-3 MapIterationStarted", "5<-4 TaskStateEntered",
-                          "6<-5 TaskScheduled", "7<-6 TaskStarted", "8<-7 TaskSucceeded", "9<-8 TaskStateExited", "10<-9 MapIterationSucceeded",
-                          "11<-9 MapIterationStarted", "12<-11 TaskStateEntered", "13<-12 TaskScheduled", "14<-13 TaskStarted", "15<-14 TaskSucceeded",
-                          "16<-15 TaskStateExited", "17<-16 MapIterationSucceeded", "18<-17 MapStateSucceeded", "19<-17 MapStateExited",
-                          "20<-19 ExecutionSucceeded"));
+  EXPECT_THAT(
+      world.history(),
+      ElementsAre("1<-0 ExecutionStarted", "2<-0 MapStateEntered", "3<-2 MapStateStarted", "4<-3 MapIterationStarted",
+                  "5<-4 TaskStateEntered", "6<-5 TaskScheduled", "7<-6 TaskStarted", "8<-7 TaskSucceeded",
+                  "9<-8 TaskStateExited", "10<-9 MapIterationSucceeded", "11<-9 MapIterationStarted",
+                  "12<-11 TaskStateEntered", "13<-12 TaskScheduled", "14<-13 TaskStarted", "15<-14 TaskSucceeded",
+                  "16<-15 TaskStateExited", "17<-16 MapIterationSucceeded", "18<-17 MapStateSucceeded",
+                  "19<-17 MapStateExited", "20<-19 ExecutionSucceeded"));
 }
 
 TEST(Map, ThousandsOfIterationsComeBackInOrder) {
-  World world(R"({"StartAt":"M","States":{"M":{"Type":"Map","ItemProcessor":{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","End":true}}},"End":true}}})");
+  World world(
+      R"({"StartAt":"M","States":{"M":{"Type":"Map","ItemProcessor":{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","End":true}}},"End":true}}})");
   std::string items = "[";
   for (int i = 0; i < 300; ++i) {
     items += fmt::format("{}{}", i > 0 ? "," : "", i);
@@ -329,15 +363,17 @@ TEST(Map, ThousandsOfIterationsComeBackInOrder) {
 }
 
 TEST(Map, OverNothingGivesNothing) {
-  World world(R"({"StartAt":"M","States":{"M":{"Type":"Map","ItemProcessor":{"StartAt":"T","States":{"T":{"Type":"Pass","End":true}}},"End":true}}})");
+  World world(
+      R"({"StartAt":"M","States":{"M":{"Type":"Map","ItemProcessor":{"StartAt":"T","States":{"T":{"Type":"Pass","End":true}}},"End":true}}})");
   world.start("[]");
   world.ended(Status::succeeded, "[]");
-  EXPECT_THAT(world.history(), ElementsAre("1<-0 ExecutionStarted", "2<-0 MapStateEntered", "3<-2 MapStateStarted", "4<-3 MapStateSucceeded",
-                                           "5<-3 MapStateExited", "6<-5 ExecutionSucceeded"));
+  EXPECT_THAT(world.history(), ElementsAre("1<-0 ExecutionStarted", "2<-0 MapStateEntered", "3<-2 MapStateStarted",
+                                           "4<-3 MapStateSucceeded", "5<-3 MapStateExited", "6<-5 ExecutionSucceeded"));
 }
 
 TEST(Map, AFailingIterationFailsItAndGivesTheOthersUp) {
-  World world(R"({"StartAt":"M","States":{"M":{"Type":"Map","ItemProcessor":{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","End":true}}},"End":true}}})");
+  World world(
+      R"({"StartAt":"M","States":{"M":{"Type":"Map","ItemProcessor":{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","End":true}}},"End":true}}})");
   world.start("[1,2]");
   const DispatchId first = world.dispatched("T");
   const DispatchId second = world.dispatched("T");
@@ -346,15 +382,17 @@ TEST(Map, AFailingIterationFailsItAndGivesTheOthersUp) {
   world.ended(Status::failed, "E: c");
   const std::vector<std::string> history = world.history();
   EXPECT_THAT(std::vector<std::string>(history.end() - 6, history.end()),
-              ElementsAre("11<-10 TaskFailed", "12<-11 MapIterationFailed", "13<-11 TaskStateAborted", "14<-11 MapIterationAborted", "15<-11 MapStateFailed",
-                          "16<-15 ExecutionFailed"));
+              ElementsAre("11<-10 TaskFailed", "12<-11 MapIterationFailed", "13<-11 TaskStateAborted",
+                          "14<-11 MapIterationAborted", "15<-11 MapStateFailed", "16<-15 ExecutionFailed"));
 }
 
 TEST(Map, NeedsAnArray) {
-  World world(R"({"StartAt":"M","States":{"M":{"Type":"Map","ItemsPath":"$.x","ItemProcessor":{"StartAt":"T","States":{"T":{"Type":"Pass","End":true}}},"End":true}}})");
+  World world(
+      R"({"StartAt":"M","States":{"M":{"Type":"Map","ItemsPath":"$.x","ItemProcessor":{"StartAt":"T","States":{"T":{"Type":"Pass","End":true}}},"End":true}}})");
   world.start(R"({"x":5})");
   world.ended(Status::failed,
-              "States.Runtime: An error occurred while executing the state 'M' (entered at the event id #2). Reference path \"$.x\" must point to array.");
+              "States.Runtime: An error occurred while executing the state 'M' (entered at the event id #2). Reference "
+              "path \"$.x\" must point to array.");
 }
 
 TEST(Variables, AreReadFromTheNextStateOnAndInInnerScopes) {
@@ -367,7 +405,8 @@ TEST(Variables, AreReadFromTheNextStateOnAndInInnerScopes) {
 }
 
 TEST(Execution, TimesOutAsAWhole) {
-  World world(R"({"TimeoutSeconds":5,"StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","Catch":[{"ErrorEquals":["States.ALL"],"Next":"C"}],"End":true},
+  World world(
+      R"({"TimeoutSeconds":5,"StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","Catch":[{"ErrorEquals":["States.ALL"],"Next":"C"}],"End":true},
                   "C":{"Type":"Pass","End":true}}})");
   world.start();
   const DispatchId id = world.dispatched("T");
@@ -391,23 +430,29 @@ TEST(Execution, CanBeStopped) {
 }
 
 TEST(Limits, OfAwsRefuseALargeResultWhichCanBeCaught) {
-  World world(R"({"StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","Catch":[{"ErrorEquals":["States.ALL"],"Next":"C"}],"End":true},
-                  "C":{"Type":"Pass","OutputPath":"$.Error","End":true}}})", Limits::aws());
+  World world(
+      R"({"StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","Catch":[{"ErrorEquals":["States.ALL"],"Next":"C"}],"End":true},
+                  "C":{"Type":"Pass","OutputPath":"$.Error","End":true}}})",
+      Limits::aws());
   world.start();
   world.succeed(world.dispatched("T"), "\"" + std::string(262'143, 'x') + "\"");
   world.ended(Status::succeeded, R"("States.DataLimitExceeded")");
 }
 
 TEST(Limits, OfAwsEndALongHistory) {
-  World world(R"({"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Pass","Next":"A"}}})", Limits::aws());
+  World world(
+      R"({"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Choice","Choices":[{"Variable":"$.end","IsPresent":true,"Next":"E"}],
+                  "Default":"A"},"E":{"Type":"Succeed"}}})",
+      Limits::aws());
   world.start();
   world.ended(Status::failed, "States.Runtime: The execution reached the maximum number of history events (25000).");
   EXPECT_LE(world.entries().size(), 25'000U);
 }
 
 TEST(Limits, OfAwsRunFortyIterationsAtATime) {
-  World world(R"({"StartAt":"M","States":{"M":{"Type":"Map","ItemProcessor":{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","End":true}}},"End":true}}})",
-              Limits::aws());
+  World world(
+      R"({"StartAt":"M","States":{"M":{"Type":"Map","ItemProcessor":{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","End":true}}},"End":true}}})",
+      Limits::aws());
   std::string items = "[0";
   for (int i = 1; i < 50; ++i) {
     items += ",0";

@@ -6,7 +6,9 @@ namespace {
 
 constexpr ExecutionId kExecution{7};
 
-std::string show(const std::optional<std::string>& text) { return text ? *text : "-"; }
+std::string show(const std::optional<std::string>& text) {
+  return text ? *text : "-";
+}
 
 }  // namespace
 
@@ -131,7 +133,9 @@ void World::advance(double seconds) {
   handle(Proceed{});
 }
 
-void World::stop(const std::string& error, const std::string& cause) { handle(StopExecution{kExecution, error, cause}); }
+void World::stop(const std::string& error, const std::string& cause) {
+  handle(StopExecution{kExecution, error, cause});
+}
 
 void World::ended(Status status, const std::string& text) {
   if (!end_) {
@@ -140,7 +144,8 @@ void World::ended(Status status, const std::string& text) {
   }
   EXPECT_EQ(end_->status, status);
   if (!text.empty()) {
-    EXPECT_EQ(status == Status::succeeded ? end_->output.to_text() : show(end_->error) + ": " + show(end_->cause), text);
+    EXPECT_EQ(status == Status::succeeded ? end_->output.to_text() : show(end_->error) + ": " + show(end_->cause),
+              text);
   }
   end_.reset();
 }
@@ -155,8 +160,8 @@ std::vector<std::string> World::history() const {
   for (const std::string& entry : entries_) {
     const Value value = Value::from_checked_text(entry);
     const Node& node = value.node();
-    lines.push_back(fmt::format("{}<-{} {}", *node.find("id")->as_integer(), *node.find("previousEventId")->as_integer(),
-                                node.find("type")->as_string()));
+    lines.push_back(fmt::format("{}<-{} {}", *node.find("id")->as_integer(),
+                                *node.find("previousEventId")->as_integer(), node.find("type")->as_string()));
   }
   return lines;
 }
@@ -166,18 +171,20 @@ std::string describe(const Engine& engine, ExecutionId id) {
   if (execution == nullptr) {
     return "none";
   }
-  std::string text = fmt::format("status {} last {} next strand {}\n", static_cast<int>(execution->status), execution->last_event_id,
-                                 execution->next_strand);
+  std::string text = fmt::format("status {} last {} next strand {}\n", static_cast<int>(execution->status),
+                                 execution->last_event_id, execution->next_strand);
   std::map<StrandId, const Strand*> strands;
   for (const auto& [strand_id, strand] : execution->strands) {
     strands[strand_id] = &strand;
   }
   for (const auto& [strand_id, strand] : strands) {
-    text += fmt::format("strand {} of {}[{}] phase {} state {} visits {} dispatches {} retries {} input {} previous {} entered {}<-{} at {} deadline {} started {}",
-                        static_cast<std::uint32_t>(strand_id), static_cast<std::uint32_t>(strand->parent), strand->index,
-                        static_cast<int>(strand->phase), static_cast<std::uint32_t>(strand->state), strand->visits, strand->dispatches,
-                        strand->retry_count, strand->input.to_text(), strand->previous, strand->entered_id, strand->entered_previous,
-                        strand->entered_at.us, strand->deadline.us, strand->started);
+    text += fmt::format(
+        "strand {} of {}[{}] phase {} state {} visits {} dispatches {} retries {} input {} previous {} entered {}<-{} "
+        "at {} deadline {} started {}",
+        static_cast<std::uint32_t>(strand_id), static_cast<std::uint32_t>(strand->parent), strand->index,
+        static_cast<int>(strand->phase), static_cast<std::uint32_t>(strand->state), strand->visits, strand->dispatches,
+        strand->retry_count, strand->input.to_text(), strand->previous, strand->entered_id, strand->entered_previous,
+        strand->entered_at.us, strand->deadline.us, strand->started);
     for (const std::uint32_t uses : strand->retrier_uses) {
       text += fmt::format(" uses {}", uses);
     }
@@ -190,12 +197,12 @@ std::string describe(const Engine& engine, ExecutionId id) {
       text += " result " + strand->result.to_text();
     }
     if (strand->failure != nullptr) {
-      text += fmt::format(" failure {} {} {}{}{}", show(strand->failure->error), show(strand->failure->cause), strand->failure->catchable,
-                          strand->failure->from_child, strand->failure->reported);
+      text += fmt::format(" failure {} {} {}{}{}", show(strand->failure->error), show(strand->failure->cause),
+                          strand->failure->catchable, strand->failure->from_child, strand->failure->reported);
     }
     if (strand->children != nullptr) {
-      text += fmt::format(" children {}/{}/{} previous {}", strand->children->next, strand->children->running, strand->children->finished,
-                          strand->children->iteration_previous);
+      text += fmt::format(" children {}/{}/{} previous {}", strand->children->next, strand->children->running,
+                          strand->children->finished, strand->children->iteration_previous);
       for (const Value& result : strand->children->results) {
         text += " " + result.to_text();
       }

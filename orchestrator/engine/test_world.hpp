@@ -1,7 +1,7 @@
 // A tiny world for tests of the engine: a state machine, a hand-cranked clock, and workers that do what the test says.
 //
-// After every Input it walks the engine's invariants, and applies the same Events to a second engine, which must come to the same state
-// (what is recovered equals what was live). An Effect that the test did not claim fails it.
+// After every Input it walks the engine's invariants, and applies the same Events to a second engine, which must come
+// to the same state (what is recovered equals what was live). An Effect that the test did not claim fails it.
 #pragma once
 
 #include <gtest/gtest.h>

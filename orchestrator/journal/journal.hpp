@@ -41,8 +41,8 @@ class VolatileJournal final : public Journal {
   SequenceNumber last_ = 0;
 };
 
-/// For tests: keeps all Events in memory and acknowledges them late, in order, at random moments. What waits for durability is then
-/// seen to wait.
+/// For tests: keeps all Events in memory and acknowledges them late, in order, at random moments. What waits for
+/// durability is then seen to wait.
 class LateJournal final : public Journal {
  public:
   explicit LateJournal(std::uint64_t seed) : random_(seed) {}

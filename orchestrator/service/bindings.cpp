@@ -7,8 +7,8 @@ namespace lockstep::service {
 
 namespace {
 
-/// Task states by name with the constant FunctionName of their Parameters or Arguments, from the definition's own text: the compiled
-/// templates no longer tell a constant from a computed value.
+/// Task states by name with the constant FunctionName of their Parameters or Arguments, from the definition's own text:
+/// the compiled templates no longer tell a constant from a computed value.
 void collect_functions(const Node& scope, std::vector<std::pair<std::string_view, std::string_view>>& functions) {
   const Node* states = scope.is_object() ? scope.find("States") : nullptr;
   for (std::size_t i = 0; states != nullptr && states->is_object() && i < states->size(); ++i) {
@@ -35,7 +35,9 @@ void collect_functions(const Node& scope, std::vector<std::pair<std::string_view
   }
 }
 
-bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
 
 }  // namespace
 
@@ -63,14 +65,19 @@ std::vector<integrations::ResourceUse> resource_uses(const asl::StateMachine& ma
 Result<void> check_bindings(const asl::StateMachine& machine, const integrations::Integrations& integrations) {
   for (const asl::State& state : machine.states) {
     if (const auto* map = std::get_if<asl::Map>(&state.detail); map != nullptr && map->distributed) {
-      return fail(ErrorKind::invalid, fmt::format("state '{}' is a Distributed Map, which this version cannot run: use an inline Map", state.name));
+      return fail(
+          ErrorKind::invalid,
+          fmt::format("state '{}' is a Distributed Map, which this version cannot run: use an inline Map", state.name));
     }
     if (const auto* task = std::get_if<asl::Task>(&state.detail)) {
       if (contains(task->resource, ".waitForTaskToken")) {
-        return fail(ErrorKind::invalid, fmt::format("state '{}' waits for a task token ({}), which this version cannot take in", state.name, task->resource));
+        return fail(ErrorKind::invalid,
+                    fmt::format("state '{}' waits for a task token ({}), which this version cannot take in", state.name,
+                                task->resource));
       }
       if (contains(task->resource, ":activity:")) {
-        return fail(ErrorKind::invalid, fmt::format("state '{}' is an activity ({}), which this version cannot serve", state.name, task->resource));
+        return fail(ErrorKind::invalid, fmt::format("state '{}' is an activity ({}), which this version cannot serve",
+                                                    state.name, task->resource));
       }
     }
   }

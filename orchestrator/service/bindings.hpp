@@ -10,10 +10,12 @@
 
 namespace lockstep::service {
 
-/// The resources that the Task states of `machine` use, in the order of the text; a lambda:invoke with its function where that is constant.
+/// The resources that the Task states of `machine` use, in the order of the text; a lambda:invoke with its function
+/// where that is constant.
 std::vector<integrations::ResourceUse> resource_uses(const asl::StateMachine& machine);
 
-/// An error (invalid) that names each resource that nothing maps, and what this version cannot run: Distributed Map, task tokens, activities.
+/// An error (invalid) that names each resource that nothing maps, and what this version cannot run: Distributed Map,
+/// task tokens, activities.
 Result<void> check_bindings(const asl::StateMachine& machine, const integrations::Integrations& integrations);
 
 }  // namespace lockstep::service

@@ -1,4 +1,5 @@
-// Where time comes from. The engine has none of its own: the service reads a Clock and hands the time in with each Input.
+// Where time comes from. The engine has none of its own: the service reads a Clock and hands the time in with each
+// Input.
 #pragma once
 
 #include <chrono>

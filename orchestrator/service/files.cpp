@@ -85,7 +85,8 @@ Result<void> write_file(const std::string& path, std::string_view content) {
     return refused("rename", temporary);
   }
   const std::size_t slash = path.rfind('/');
-  const Descriptor folder(::open(slash == std::string::npos ? "." : path.substr(0, slash + 1).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Descriptor folder(
+      ::open(slash == std::string::npos ? "." : path.substr(0, slash + 1).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.get() < 0 || ::fsync(folder.get()) != 0) {
     return refused("sync the folder of", path);
   }

@@ -37,7 +37,9 @@ std::string difference(const std::string& kept, const std::string& given) {
   return fmt::format("line {}: there `{}`, here `{}`", line, shown(kept), shown(given));
 }
 
-tl::unexpected<Error> occupied(std::string message) { return fail(ErrorKind::occupied, std::move(message)); }
+tl::unexpected<Error> occupied(std::string message) {
+  return fail(ErrorKind::occupied, std::move(message));
+}
 
 }  // namespace
 
@@ -52,7 +54,9 @@ std::string RunFolder::choose(const std::string& definition_path, const std::str
   if (const char* job = std::getenv("SLURM_JOB_ID")) {
     return fmt::format("{}/{}-{}.lockstep", folder, stem, job);
   }
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  const auto now =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count();
   return fmt::format("{}/{}-{}-{}.lockstep", folder, stem, now, ::getpid());
 }
 
@@ -69,29 +73,35 @@ Result<RunFolder> RunFolder::open(const std::string& path, const RunRequest& req
       const auto definition = read_file(folder.path_ + "/definition.json");
       const auto input = read_file(folder.path_ + "/input.json");
       if (!definition || !input) {
-        return fail(ErrorKind::io, fmt::format("the run folder {} is damaged: {}", path, definition ? input.error().message : definition.error().message));
+        return fail(ErrorKind::io, fmt::format("the run folder {} is damaged: {}", path,
+                                               definition ? input.error().message : definition.error().message));
       }
       if (*definition != request.definition) {
-        return occupied(fmt::format("{} holds a run of another definition ({}); choose another --dir, or --fresh to start anew", path,
-                                    difference(*definition, request.definition)));
+        return occupied(
+            fmt::format("{} holds a run of another definition ({}); choose another --dir, or --fresh to start anew",
+                        path, difference(*definition, request.definition)));
       }
       if (*input != request.input) {
-        return occupied(fmt::format("{} holds a run with another input ({}); choose another --dir, or --fresh to start anew", path,
-                                    difference(*input, request.input)));
+        return occupied(
+            fmt::format("{} holds a run with another input ({}); choose another --dir, or --fresh to start anew", path,
+                        difference(*input, request.input)));
       }
       const auto result = read_file(folder.path_ + "/result.json");
       if (!result) {
-        return occupied(fmt::format("{} holds a run that has not ended, and there is no journal to go on from; --fresh starts anew", path));
+        return occupied(fmt::format(
+            "{} holds a run that has not ended, and there is no journal to go on from; --fresh starts anew", path));
       }
       const nlohmann::json document = nlohmann::json::parse(*result, nullptr, false);
-      if (!document.is_object() || !document.contains("line") || !document["line"].is_string() || !document.contains("exit_status") ||
-          !document["exit_status"].is_number_integer()) {
-        return fail(ErrorKind::io, fmt::format("the run folder {} is damaged: result.json is not what a run writes", path));
+      if (!document.is_object() || !document.contains("line") || !document["line"].is_string() ||
+          !document.contains("exit_status") || !document["exit_status"].is_number_integer()) {
+        return fail(ErrorKind::io,
+                    fmt::format("the run folder {} is damaged: result.json is not what a run writes", path));
       }
       folder.finished_ = Finished{document["line"].get<std::string>(), document["exit_status"].get<int>()};
       return folder;
     }
-    for (const char* part : {"definition.json", "input.json", "jobs.json", "run.json", "result.json", "logs", "tasks"}) {
+    for (const char* part :
+         {"definition.json", "input.json", "jobs.json", "run.json", "result.json", "logs", "tasks"}) {
       fs::remove_all(folder.path_ + "/" + part, error);
       if (error) {
         return occupied(fmt::format("cannot remove {}/{}: {}", path, part, error.message()));
@@ -126,7 +136,8 @@ Result<void> RunFolder::finish(const Finished& finished) const {
   nlohmann::ordered_json document;
   document["exit_status"] = finished.exit_status;
   document["line"] = finished.line;
-  return write_file(path_ + "/result.json", document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  return write_file(path_ + "/result.json",
+                    document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace lockstep::service

@@ -22,12 +22,13 @@ struct RunRequest {
 
 class RunFolder {
  public:
-  /// Makes the folder at `path` for `request`. If a run stands there already: with `fresh` it is removed first; if it has ended and
-  /// asked for the same, result() holds how; else an error (occupied) that says what differs or what to do.
+  /// Makes the folder at `path` for `request`. If a run stands there already: with `fresh` it is removed first; if it
+  /// has ended and asked for the same, result() holds how; else an error (occupied) that says what differs or what to
+  /// do.
   static Result<RunFolder> open(const std::string& path, const RunRequest& request, bool fresh);
 
-  /// A path for a new folder: beside the definition, or in the working folder where that cannot be written; in a Slurm job named by
-  /// the job's id.
+  /// A path for a new folder: beside the definition, or in the working folder where that cannot be written; in a Slurm
+  /// job named by the job's id.
   static std::string choose(const std::string& definition_path, const std::string& stem);
 
   const std::string& path() const { return path_; }

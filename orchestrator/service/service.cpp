@@ -6,15 +6,22 @@ namespace lockstep::service {
 
 namespace {
 
-// How long the loop sleeps when nothing is expected: long enough to cost nothing, short enough to notice what no waker announces.
+// How long the loop sleeps when nothing is expected: long enough to cost nothing, short enough to notice what no waker
+// announces.
 constexpr std::chrono::microseconds kLongestSleep{500'000};
 // While effects wait for the disk, the loop looks again this soon.
 constexpr std::chrono::microseconds kJournalPoll{200};
 
-std::string request_id(const engine::DispatchId& id) { return integrations::request_id(id.execution, id.visit, id.count); }
+std::string request_id(const engine::DispatchId& id) {
+  return integrations::request_id(id.execution, id.visit, id.count);
+}
 
-worker::DispatchId to_worker(const engine::DispatchId& id) { return {id.execution, id.visit, id.count}; }
-engine::DispatchId to_engine(const worker::DispatchId& id) { return {id.execution, id.visit, id.count}; }
+worker::DispatchId to_worker(const engine::DispatchId& id) {
+  return {id.execution, id.visit, id.count};
+}
+engine::DispatchId to_engine(const worker::DispatchId& id) {
+  return {id.execution, id.visit, id.count};
+}
 
 }  // namespace
 
@@ -116,7 +123,8 @@ void Service::perform(const engine::CancelTask& cancel) {
     return;
   }
   const worker::DispatchId id = to_worker(cancel.id);
-  const auto waiting = std::find_if(tasks_.begin(), tasks_.end(), [&](const worker::Task& task) { return task.id == id; });
+  const auto waiting =
+      std::find_if(tasks_.begin(), tasks_.end(), [&](const worker::Task& task) { return task.id == id; });
   if (waiting != tasks_.end()) {
     tasks_.erase(waiting);
   } else {
@@ -180,7 +188,8 @@ std::chrono::microseconds Service::patience() {
   }
   std::chrono::microseconds limit = effects_.empty() ? kLongestSleep : kJournalPoll;
   if (const auto deadline = parts_.engine.next_deadline()) {
-    limit = std::clamp(std::chrono::microseconds(deadline->us - parts_.clock.now().us), std::chrono::microseconds{0}, limit);
+    limit = std::clamp(std::chrono::microseconds(deadline->us - parts_.clock.now().us), std::chrono::microseconds{0},
+                       limit);
   }
   return limit;
 }

@@ -1,5 +1,5 @@
-// The shell around the engine: the one loop. Takes what happened, lets the engine decide, gives the Events to the journal, and performs
-// an Effect only when the Events that caused it are durable.
+// The shell around the engine: the one loop. Takes what happened, lets the engine decide, gives the Events to the
+// journal, and performs an Effect only when the Events that caused it are durable.
 #pragma once
 
 #include <atomic>
@@ -55,7 +55,8 @@ class Service {
   };
   explicit Service(const Parts& parts);
 
-  /// Runs one execution to its end and returns what became of it, once that is durable. Errors: no worker is left, the journal failed.
+  /// Runs one execution to its end and returns what became of it, once that is durable. Errors: no worker is left, the
+  /// journal failed.
   Result<RunEnd> run(engine::StartExecution start);
 
   /// Tasks that were handed to the fleet.
