@@ -69,7 +69,7 @@ void Graph::resolve_scope(ScopeId id, ScopeGraph& scope) {
     return StateId::none;
   };
 
-  if (!scope.start.empty()) {
+  if (!scope.start.empty() && !scope.states.empty()) {
     machine_.scopes[index_of(id)].start_at = find(scope.start, "StartAt");
   }
   for (Transition& transition : scope.transitions) {
@@ -156,7 +156,7 @@ void Graph::check_assignments() {
         inner = index_of(machine_.state(machine_.scopes[inner].owner).scope);
         if (assigned[inner].contains(assignment.name)) {
           report_.graph_error(
-              kSchema, assignment.location,
+              kSchema, fmt::format("{}/{}", scopes_[i].location, assignment.location),
               fmt::format("Variable '{}' is already assigned in an outer scope", shortened(assignment.name)));
           break;
         }

@@ -54,7 +54,7 @@ class Graph {
   };
   struct ScopeGraph {
     const Place* place = nullptr;  // while the scope is read
-    std::string location;  // "" for the top level
+    std::string location;          // "" for the top level
     bool fresh_variables = false;
     std::string start;
     bool terminal = false;

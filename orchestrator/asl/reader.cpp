@@ -127,8 +127,7 @@ void Reader::check_scope_fields(const Node& node, const Place& place, const Encl
   }
   for (const std::string_view key : {"Version", "TimeoutSeconds"}) {
     if (object.has(key)) {
-      report_.warning(kSchema, Place(place, key),
-                      fmt::format("Field '{}' has no effect within a state", key));
+      report_.warning(kSchema, Place(place, key), fmt::format("Field '{}' has no effect within a state", key));
     }
   }
 }

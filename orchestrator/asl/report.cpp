@@ -54,7 +54,19 @@ void Place::append(std::string& out, const Place* stop) const {
 }
 
 void Report::schema(const Place& place, std::string message) {
-  error(kSchema, place.location(), std::move(message));
+  error(kSchema, place, std::move(message));
+}
+
+void Report::error(std::string_view code, const Place& place, std::string message) {
+  if (errors_.size() < kMost) {
+    error(code, place.location(), std::move(message));
+  }
+}
+
+void Report::warning(std::string_view code, const Place& place, std::string message) {
+  if (warnings_.size() < kMost) {
+    warning(code, place.location(), std::move(message));
+  }
 }
 
 void Report::error(std::string_view code, std::string location, std::string message) {

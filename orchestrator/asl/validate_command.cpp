@@ -16,7 +16,9 @@ namespace {
 
 constexpr std::size_t kMaxFile = std::size_t{64} << 20;
 
-bool is_yaml(std::string_view file) { return file.ends_with(".yaml") || file.ends_with(".yml"); }
+bool is_yaml(std::string_view file) {
+  return file.ends_with(".yaml") || file.ends_with(".yml");
+}
 
 Result<std::string> read_all(const std::string& file, std::istream& in) {
   std::string text;
@@ -33,7 +35,9 @@ Result<std::string> read_all(const std::string& file, std::istream& in) {
   return text;
 }
 
-std::string_view name_of(Severity severity) { return severity == Severity::error ? "ERROR" : "WARNING"; }
+std::string_view name_of(Severity severity) {
+  return severity == Severity::error ? "ERROR" : "WARNING";
+}
 
 void append_member(std::string& line, std::string_view key, std::string_view text) {
   append_json_string(line, key);

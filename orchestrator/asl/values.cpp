@@ -390,8 +390,7 @@ void Reader::warn_static_text(const Node& node, const Place& place, std::string_
   const bool expression = jsonata::is_expression_string(text);
   if (code == kJsonata) {
     if (!expression && (text.starts_with("{%") || text.ends_with("%}"))) {
-      report_.warning(code, place,
-                      "The value is plain text: a JSONata expression starts with '{%' and ends with '%}'");
+      report_.warning(code, place, "The value is plain text: a JSONata expression starts with '{%' and ends with '%}'");
     }
   } else if (expression) {
     report_.warning(kJsonata, place,

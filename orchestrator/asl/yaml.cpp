@@ -10,9 +10,9 @@ namespace lockstep::asl {
 
 namespace {
 
-constexpr std::size_t kMaxYaml = std::size_t{8} << 20;   // bytes of YAML text
-constexpr std::size_t kMaxJson = std::size_t{16} << 20;  // bytes of JSON text: what aliases may multiply to
-constexpr std::size_t kMaxNodes = 2'000'000;             // visits: what empty aliases may multiply to
+constexpr std::size_t kMaxYaml = std::size_t{8} << 20;  // bytes of YAML text
+constexpr std::size_t kMaxJson = std::size_t{5} << 20;  // bytes of JSON text: what aliases may multiply to
+constexpr std::size_t kMaxNodes = 600'000;              // visits: what empty aliases may multiply to
 
 bool all_of(std::string_view text, std::string_view allowed) {
   return !text.empty() && text.find_first_not_of(allowed) == std::string_view::npos;
@@ -22,8 +22,12 @@ constexpr std::string_view kDigits = "0123456789";
 bool is_null(std::string_view text) {
   return text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL";
 }
-bool is_true(std::string_view text) { return text == "true" || text == "True" || text == "TRUE"; }
-bool is_false(std::string_view text) { return text == "false" || text == "False" || text == "FALSE"; }
+bool is_true(std::string_view text) {
+  return text == "true" || text == "True" || text == "TRUE";
+}
+bool is_false(std::string_view text) {
+  return text == "false" || text == "False" || text == "FALSE";
+}
 
 bool is_not_finite(std::string_view text) {
   if (text.starts_with('+') || text.starts_with('-')) {
@@ -165,11 +169,10 @@ class Converter {
     return {};
   }
 
-  static bool is_merge(const YAML::Node& key) {
-    return key.IsScalar() && key.Scalar() == "<<" && key.Tag() != "!";
-  }
+  static bool is_merge(const YAML::Node& key) { return key.IsScalar() && key.Scalar() == "<<" && key.Tag() != "!"; }
 
-  /// Writes the members of `node`; with `taken`, only those whose keys are not in it. Members of its own go before merged ones.
+  /// Writes the members of `node`; with `taken`, only those whose keys are not in it. Members of its own go before
+  /// merged ones.
   Result<void> members(const YAML::Node& node, std::size_t depth, bool& first, std::unordered_set<std::string>* taken) {
     if (Result<void> bounded = check_bounds(node, depth); !bounded.has_value()) {
       return bounded;
