@@ -7,6 +7,11 @@ namespace lockstep::intrinsics {
 
 namespace {
 
+std::uint64_t mix(std::uint64_t hash) {
+  hash = (hash ^ (hash >> 32U)) * 0x9E3779B97F4A7C15U;
+  return hash ^ (hash >> 29U);
+}
+
 // A hash under which equal values fall together: numbers by value, objects whatever the order of their members.
 std::uint64_t hash_of(const Node& node) {
   switch (node.kind()) {
@@ -15,20 +20,20 @@ std::uint64_t hash_of(const Node& node) {
     case Kind::boolean:
       return node.as_boolean() ? 3 : 2;
     case Kind::number:
-      return std::hash<double>()(node.as_double() == 0 ? 0.0 : node.as_double());
+      return mix(std::hash<double>()(node.as_double() == 0 ? 0.0 : node.as_double()));
     case Kind::string:
-      return hash_key(node.as_string());
+      return mix(std::hash<std::string_view>()(node.as_string()));
     case Kind::array: {
       std::uint64_t hash = 5;
       for (std::size_t i = 0; i < node.size(); ++i) {
-        hash = hash * 31 + hash_of(node.at(i));
+        hash = mix(hash + hash_of(node.at(i)));
       }
       return hash;
     }
     case Kind::object: {
       std::uint64_t hash = 7;
       for (std::size_t i = 0; i < node.size(); ++i) {
-        hash += (node.member(i).key_hash ^ 0x9E3779B97F4A7C15U) * (hash_of(node.member(i).value()) | 1U);
+        hash += mix(std::hash<std::string_view>()(node.member(i).key()) + mix(hash_of(node.member(i).value())));
       }
       return hash;
     }

@@ -58,6 +58,9 @@ tl::expected<Value, Trouble> Call::evaluate(const query::Environment& environmen
     }
   }
   Outcome outcome = function_({environment, values});
+  if (outcome && outcome->text_size() > kMaxResult) {
+    outcome = wrong(fmt::format("the result must not have more than {} bytes", kMaxResult));
+  }
   if (!outcome) {
     return tl::unexpected(
         Trouble{nullptr, fmt::format("The function '{}' had the following error: {}", text_, outcome.error())});

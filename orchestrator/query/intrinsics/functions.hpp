@@ -52,6 +52,8 @@ std::size_t characters(std::string_view utf8);
 
 /// What Base64 and Hash take at most.
 inline constexpr std::size_t kMaxCharacters = 10'000;
+/// Bytes of JSON text that a call's result has at most.
+inline constexpr std::size_t kMaxResult = 64U << 20U;
 /// What ArrayRange makes at most.
 inline constexpr std::uint64_t kMaxRange = 1'000;
 

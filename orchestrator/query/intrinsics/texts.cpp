@@ -1,5 +1,5 @@
 // Functions from and to text, and JsonMerge.
-#include <algorithm>
+#include <unordered_set>
 
 #include "query/intrinsics/functions.hpp"
 #include "value/builder.hpp"
@@ -68,6 +68,9 @@ Outcome format(const Invocation& invocation) {
       }
       append_java_text(out, arguments[next++].node());
       ++i;
+      if (out.size() > kMaxResult) {
+        return wrong(fmt::format("the result must not have more than {} bytes", kMaxResult));
+      }
     } else {
       out += text[i];
     }
@@ -142,6 +145,12 @@ Outcome string_split(const Invocation& invocation) {
   if (!text.is_string() || !delimiters.is_string()) {
     return wrong("both arguments must be strings");
   }
+  std::unordered_set<std::string_view> separators;
+  for (std::string_view left = delimiters.as_string(); !left.empty();) {
+    const std::string_view character = first_character(left);
+    separators.insert(character);
+    left.remove_prefix(character.size());
+  }
   Builder builder;
   builder.begin_array();
   std::string_view rest = text.as_string();
@@ -153,7 +162,7 @@ Outcome string_split(const Invocation& invocation) {
   };
   while (size < rest.size()) {
     const std::string_view character = first_character(rest.substr(size));
-    if (delimiters.as_string().find(character) == std::string_view::npos) {
+    if (separators.count(character) == 0) {
       size += character.size();
       continue;
     }

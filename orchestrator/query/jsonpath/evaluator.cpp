@@ -526,6 +526,9 @@ bool Evaluator::compare(const Condition& condition, Item item) {
 
 bool Evaluator::exists(const StepList& list, Item item) {
   const Item start = list.at_item ? item : Item{&document_.node(), &document_};
+  if (list.definite) {
+    return spend(list.steps.size()) && follow(list, *start.node) != nullptr;
+  }
   const bool outer = require_;
   require_ = true;
   Items found;
@@ -542,8 +545,7 @@ const Node* Evaluator::resolve(const Operand& operand, Item item) {
   const StepList& list = *operand.path;
   const Item start = list.at_item ? item : Item{&document_.node(), &document_};
   if (list.definite) {
-    Items found;
-    return gather(list, start, found) && !found.empty() ? found.back().node : nullptr;
+    return spend(list.steps.size()) ? follow(list, *start.node) : nullptr;
   }
   if (list.at_item) {
     const Value* value = collapse(list, start);

@@ -137,6 +137,17 @@ std::string spell(const StepList& list, std::size_t count) {
   return text;
 }
 
+const Node* follow(const StepList& list, const Node& start) {
+  const Node* node = &start;
+  for (const Step& step : list.steps) {
+    node = child(*node, step);
+    if (node == nullptr) {
+      return nullptr;
+    }
+  }
+  return node;
+}
+
 Path::Path(std::unique_ptr<const Program> program) : program_(std::move(program)) {}
 Path::Path(Path&&) noexcept = default;
 Path& Path::operator=(Path&&) noexcept = default;
@@ -199,26 +210,22 @@ bool Path::is_whole() const {
 }
 
 const Node* Path::find(const Node& document) const {
-  const Node* node = &document;
-  for (const Step& step : program_->list.steps) {
-    node = child(*node, step);
-    if (node == nullptr) {
-      return nullptr;
-    }
-  }
-  return node;
+  return follow(program_->list, document);
 }
 
 Miss Path::miss(const Node& document) const {
+  const StepList& list = program_->list;
   const Node* node = &document;
-  for (std::size_t i = 0; i < program_->list.steps.size(); ++i) {
-    const Node* next = child(*node, program_->list.steps[i]);
+  std::size_t reached = 0;
+  while (reached < list.steps.size()) {
+    const Node* next = child(*node, list.steps[reached]);
     if (next == nullptr) {
-      return explain(program_->list, i, *node);
+      break;
     }
     node = next;
+    ++reached;
   }
-  return explain(program_->list, program_->list.steps.size(), *node);
+  return explain(list, reached, *node);
 }
 
 const Value* Path::document(const query::Environment& environment) const {

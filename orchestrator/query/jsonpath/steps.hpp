@@ -64,6 +64,9 @@ struct StepList {
   bool over_results = false;  ///< begins with `..` and ends in a function, which is applied to the list of all results
 };
 
+/// Requires list.definite: where it leads from `start`, or null where that is nowhere.
+const Node* follow(const StepList& list, const Node& start);
+
 /// "length", "keys", ….
 std::string_view to_string(FunctionKind kind);
 
