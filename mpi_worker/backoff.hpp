@@ -1,0 +1,37 @@
+// How long to sleep between two looks for messages, of which MPI gives no notice (slurm-mpi.md 6).
+#pragma once
+
+#include <chrono>
+
+namespace lockstep::worker {
+
+/// Looks again at once after a message, then less and less often; a look in a millisecond costs an idle rank next to
+/// nothing and delays a task by that much at most.
+class Backoff {
+ public:
+  /// Something came.
+  void reset() { looks_ = 0; }
+  /// Nothing came. The time to sleep before the next look; 0: only let others run.
+  std::chrono::microseconds next() {
+    ++looks_;
+    if (looks_ <= kYields) {
+      return std::chrono::microseconds(0);
+    }
+    if (looks_ <= kYields + kShort) {
+      return std::chrono::microseconds(20);
+    }
+    if (looks_ <= kYields + kShort + kMiddle) {
+      return std::chrono::microseconds(100);
+    }
+    looks_ = kYields + kShort + kMiddle;  // stays here
+    return std::chrono::milliseconds(1);
+  }
+
+ private:
+  static constexpr unsigned kYields = 100;
+  static constexpr unsigned kShort = 25;
+  static constexpr unsigned kMiddle = 50;
+  unsigned looks_ = kYields + kShort + kMiddle;  // idle at first
+};
+
+}  // namespace lockstep::worker

@@ -1,0 +1,239 @@
+#include "mpi_worker/worker_loop.hpp"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <thread>
+
+#include "mpi_worker/backoff.hpp"
+#include "mpi_worker/cores.hpp"
+#include "mpi_worker/exec_runner.hpp"
+#include "mpi_worker/protocol.hpp"
+
+namespace lockstep::worker {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Outcomes of this many bytes make a message.
+constexpr std::size_t kBatchBytes = std::size_t{64} << 10;
+/// For the last messages to leave.
+constexpr std::chrono::seconds kFarewell{2};
+
+class WorkerLoop {
+ public:
+  WorkerLoop(int rank, std::size_t slots, Channel& channel, const Heart& heart)
+      : place_{static_cast<std::uint32_t>(rank), host_name()}, slots_(slots), channel_(channel), heart_(heart) {}
+
+  int run() {
+    say_hello();
+    while (true) {
+      const bool moved = take_messages() | advance();
+      if (stopping_ && (!runner_ || runner_->running() == 0)) {
+        say_goodbye();
+        return 0;
+      }
+      if (!look_after_rank_0()) {
+        return 1;
+      }
+      channel_.progress();
+      if (moved) {
+        backoff_.reset();
+      } else {
+        rest();
+      }
+    }
+  }
+
+ private:
+  void say_hello() {
+    Hello hello;
+    hello.host = place_.host;
+    hello.place = this_place();
+    hello.pid = static_cast<std::uint32_t>(getpid());
+    hello.started = start_time_of(hello.pid);
+    hello.slots = static_cast<std::uint32_t>(slots_);
+    send(encode_hello(hello));
+  }
+
+  void say_goodbye() {
+    send(encode_bare(MessageType::goodbye));
+    const Clock::time_point end = Clock::now() + kFarewell;
+    while (channel_.unsent() > 0 && Clock::now() < end) {
+      channel_.progress();
+      std::this_thread::yield();
+    }
+  }
+
+  void send(std::string message) {
+    if (auto sent = channel_.send(0, std::move(message)); !sent) {
+      fmt::print(stderr, "lockstep: rank {}: {}\n", place_.rank, sent.error());
+    }
+  }
+
+  bool take_messages() {
+    bool any = false;
+    while (std::optional<Message> message = channel_.receive()) {
+      any = true;
+      handle(message->bytes);
+    }
+    return any;
+  }
+
+  void handle(std::string_view message) {
+    switch (type_of(message).value_or(MessageType::goodbye)) {
+      case MessageType::setup:
+        if (auto settings = decode_setup(message); settings && !runner_) {
+          settings_ = std::move(*settings);
+          runner_ = std::make_unique<Runner>(settings_, place_, slots_);
+          return;
+        }
+        break;
+      case MessageType::tasks:
+        if (auto tasks = decode_tasks(message); tasks && runner_) {
+          for (Task& task : *tasks) {
+            runner_->submit(std::move(task));
+          }
+          return;
+        }
+        break;
+      case MessageType::cancel:
+        if (const auto ids = decode_cancel(message); ids && runner_) {
+          for (const DispatchId& id : *ids) {
+            runner_->cancel(id);
+          }
+          return;
+        }
+        break;
+      case MessageType::stop:
+        stopping_ = true;
+        if (runner_) {
+          runner_->hold(true);
+          runner_->cancel_all();
+        }
+        return;
+      case MessageType::hello:
+      case MessageType::outcomes:
+      case MessageType::goodbye:
+        break;
+    }
+    fmt::print(stderr, "lockstep: rank {}: a message of {} bytes makes no sense here\n", place_.rank, message.size());
+  }
+
+  bool advance() {
+    if (!runner_) {
+      return false;
+    }
+    runner_->advance(outcomes_);
+    if (outcomes_.empty()) {
+      return false;
+    }
+    Batch batch(MessageType::outcomes);
+    for (Outcome& outcome : outcomes_) {
+      if (outcome.result.text_size() > kMaxPayload) {
+        outcome.kind = OutcomeKind::failed;
+        outcome.error = "States.DataLimitExceeded";
+        outcome.cause = fmt::format("a result of {} bytes is longer than a message can be", outcome.result.text_size());
+        outcome.result = Value();
+      }
+      if (batch.count() > 0 && batch.bytes() + outcome.result.text_size() > kBatchBytes) {
+        send(batch.take());
+      }
+      batch.add(outcome);
+    }
+    send(batch.take());
+    outcomes_.clear();
+    return true;
+  }
+
+  /// False: rank 0 was missed for too long, and nothing runs here any more.
+  bool look_after_rank_0() {
+    const std::chrono::milliseconds silence = heart_.silence(0);
+    const Patience& patience = heart_.patience();
+    if (runner_ && !stopping_) {
+      runner_->hold(silence > patience.start_nothing);
+      if (silence > patience.kill_tasks) {
+        runner_->kill_all();
+      }
+    }
+    if (silence <= patience.end) {
+      return true;
+    }
+    fmt::print(stderr, "lockstep: rank {} on {}: rank 0 was not heard of for {} s: ends\n", place_.rank, place_.host,
+               silence.count() / 1000);
+    runner_.reset();
+    return false;
+  }
+
+  void rest() {
+    std::chrono::nanoseconds time = backoff_.next();
+    if (time.count() == 0) {
+      std::this_thread::yield();
+      return;
+    }
+    if (runner_) {
+      const Clock::time_point next = runner_->next_time();
+      if (next != Clock::time_point::max()) {
+        time = std::clamp<std::chrono::nanoseconds>(next - std::min(next, Clock::now()), std::chrono::nanoseconds(0),
+                                                    time);
+      }
+    }
+    pollfd fd = {runner_ ? runner_->descriptor() : -1, POLLIN, 0};
+    const timespec spec = {0, static_cast<long>(time.count())};
+    ppoll(&fd, 1, &spec, nullptr);
+  }
+
+  const Place place_;
+  const std::size_t slots_;
+  Channel& channel_;
+  const Heart& heart_;
+  RunSettings settings_;
+  std::unique_ptr<Runner> runner_;
+  std::vector<Outcome> outcomes_;
+  Backoff backoff_;
+  bool stopping_ = false;
+};
+
+std::string first_line(const char* path) {
+  std::ifstream in(path);
+  std::string line;
+  std::getline(in, line);
+  return line;
+}
+
+}  // namespace
+
+int run_worker(int rank, std::size_t slots, Channel& channel, const Heart& heart) {
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}) {
+    std::signal(signal, SIG_IGN);
+  }
+  return WorkerLoop(rank, slots, channel, heart).run();
+}
+
+std::string this_place() {
+  std::array<char, 64> space{};
+  [[maybe_unused]] const ssize_t size = readlink("/proc/self/ns/pid", space.data(), space.size() - 1);
+  return fmt::format("{}/{}/{}", host_name(), first_line("/proc/sys/kernel/random/boot_id"), space.data());
+}
+
+std::uint64_t start_time_of(std::uint32_t pid) {
+  const std::string line = first_line(fmt::format("/proc/{}/stat", pid).c_str());
+  // Behind the name, which may hold blanks and brackets: state, then 18 more fields, then the start time.
+  const std::size_t name_end = line.rfind(')');
+  if (name_end == std::string::npos || name_end + 2 >= line.size() || line[name_end + 2] == 'Z' ||
+      line[name_end + 2] == 'X') {
+    return 0;
+  }
+  std::istringstream fields(line.substr(name_end + 2));
+  std::string field;
+  for (int i = 0; i < 20 && fields >> field; ++i) {
+  }
+  return std::strtoull(field.c_str(), nullptr, 10);
+}
+
+}  // namespace lockstep::worker

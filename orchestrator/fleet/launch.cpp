@@ -1,0 +1,228 @@
+#include "fleet/launch.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <fstream>
+#include <optional>
+
+#include "mpi_worker/environment.hpp"
+#include "mpi_worker/spawn.hpp"
+#include "mpi_worker/worker_loop.hpp"
+
+namespace lockstep::fleet {
+namespace {
+
+constexpr const char* kStatusVariable = "LOCKSTEP_STATUS_FILE";
+constexpr int kInterrupted = 75;  // EX_TEMPFAIL: run me again
+
+/// What rank 0 has said in the status file.
+struct Report {
+  std::string place;
+  pid_t pid = 0;
+  std::uint64_t started = 0;
+  std::optional<int> status;
+};
+
+Report read_report(const std::string& path) {
+  Report report;
+  std::ifstream in(path);
+  std::string word;
+  while (in >> word) {
+    if (word == "rank0") {
+      in >> report.pid >> report.started >> report.place;
+    } else if (word == "exit") {
+      int status = 0;
+      if (in >> status) {
+        report.status = status;
+      }
+    }
+  }
+  return report;
+}
+
+bool append_line(const std::string& path, const std::string& line) {
+  const int fd = open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  if (fd < 0) {
+    return false;
+  }
+  const ssize_t written = write(fd, line.data(), line.size());
+  close(fd);
+  return written == static_cast<ssize_t>(line.size());
+}
+
+/// A private file that rank 0 can write, also where it runs on another machine: from a login node, the working
+/// directory is the only folder that is sure to be shared.
+std::string make_status_file() {
+  const bool elsewhere = std::getenv("SLURM_JOB_ID") != nullptr && std::getenv("SLURMD_NODENAME") == nullptr;
+  const char* folder = std::getenv("TMPDIR");
+  std::string path = elsewhere ? "." : folder != nullptr && *folder != '\0' ? folder : "/tmp";
+  if (elsewhere) {
+    if (char* absolute = realpath(".", nullptr); absolute != nullptr) {
+      path = absolute;
+      free(absolute);
+    }
+  }
+  path += "/.lockstep-status-XXXXXX";
+  const int fd = mkostemp(path.data(), O_CLOEXEC);
+  if (fd < 0) {
+    return {};
+  }
+  close(fd);
+  return path;
+}
+
+/// Rank 0's process group is another: the terminal's signals reach only us, and we pass them on.
+void pass_on(int signal, pid_t mpirun, const std::string& status_file) {
+  const Report report = read_report(status_file);
+  const bool here = report.pid > 0 && report.place == worker::this_place() &&
+                    worker::start_time_of(static_cast<std::uint32_t>(report.pid)) == report.started;
+  kill(here ? report.pid : mpirun, signal);
+}
+
+std::vector<std::string> launch_environment(const std::string& status_file) {
+  std::vector<std::string> variables;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view variable = *entry;
+    if (variable.substr(0, variable.find('=')) != kStatusVariable) {
+      variables.emplace_back(variable);
+    }
+  }
+  variables.push_back(fmt::format("{}={}", kStatusVariable, status_file));
+  // Survivors of a lost node go on, where Slurm lets them; a second mpirun in the allocation does not wait for ever.
+  for (const char* variable : {"OMPI_MCA_plm_slurm_args=--no-kill --kill-on-bad-exit=0", "SLURM_OVERLAP=1"}) {
+    const std::string name(variable, std::strchr(variable, '='));
+    if (std::getenv(name.c_str()) == nullptr) {
+      variables.emplace_back(variable);
+    }
+  }
+  if (geteuid() == 0) {
+    variables.emplace_back("OMPI_ALLOW_RUN_AS_ROOT=1");
+    variables.emplace_back("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1");
+  }
+  return variables;
+}
+
+std::vector<const char*> pointers(const std::vector<std::string>& texts) {
+  std::vector<const char*> all;
+  for (const std::string& text : texts) {
+    all.push_back(text.c_str());
+  }
+  all.push_back(nullptr);
+  return all;
+}
+
+/// Waits for mpirun; `signals` are blocked.
+int wait_and_pass_on(pid_t mpirun, const sigset_t& signals, const std::string& status_file) {
+  while (true) {
+    int wait_status = 0;
+    const pid_t ended = waitpid(mpirun, &wait_status, WNOHANG);
+    if (ended == mpirun || (ended < 0 && errno != EINTR)) {
+      return wait_status;
+    }
+    // CHLD is among the signals; the limit is for one that came before.
+    const timespec limit = {1, 0};
+    const int signal = sigtimedwait(&signals, nullptr, &limit);
+    if (signal > 0 && signal != SIGCHLD) {
+      pass_on(signal, mpirun, status_file);
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> mpirun_command(const LaunchPlan& plan) {
+  std::vector<std::string> command{"mpirun"};
+  if (plan.ranks > 0) {
+    command.insert(command.end(), {"-n", fmt::format("{}", plan.ranks), "--oversubscribe"});
+  }
+  command.insert(command.end(), {"--enable-recovery", "--bind-to", "none", "--mca", "odls_base_sigkill_timeout", "30",
+                                 "--mca", "mpi_yield_when_idle", "1"});
+  command.push_back(plan.program);
+  command.insert(command.end(), plan.argv.begin(), plan.argv.end());
+  return command;
+}
+
+Result<int> launch(const LaunchPlan& plan) {
+  const char* path = std::getenv("PATH");
+  const std::string mpirun = worker::find_in_path("mpirun", path != nullptr ? path : "/usr/bin:/bin");
+  if (mpirun.empty()) {
+    return fail(ErrorKind::unavailable, "--ranks: mpirun was not found in PATH");
+  }
+  const std::string status_file = make_status_file();
+  if (status_file.empty()) {
+    return fail(ErrorKind::io, fmt::format("--ranks: no status file can be made: {}", std::strerror(errno)));
+  }
+
+  sigset_t signals;
+  sigset_t before;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD}) {
+    sigaddset(&signals, signal);
+  }
+  pthread_sigmask(SIG_BLOCK, &signals, &before);
+  const std::vector<std::string> command = mpirun_command(plan);
+  const std::vector<std::string> environment = launch_environment(status_file);
+  const std::vector<const char*> argv = pointers(command);
+  const std::vector<const char*> variables = pointers(environment);
+  worker::SpawnPlan spawn_plan;
+  spawn_plan.program = mpirun.c_str();
+  spawn_plan.argv = argv.data();
+  spawn_plan.environment = variables.data();
+  // Above 2 and close on exec, as spawn() wants them.
+  int standard[3] = {};
+  for (int fd = 0; fd < 3; ++fd) {
+    standard[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (standard[fd] < 0) {
+      standard[fd] = fcntl(open("/dev/null", O_RDWR | O_CLOEXEC), F_DUPFD_CLOEXEC, 3);
+    }
+  }
+  spawn_plan.in = standard[0];
+  spawn_plan.out = standard[1];
+  spawn_plan.err = standard[2];
+  spawn_plan.death_signal = SIGKILL;  // mpirun would take its time over TERM
+  const auto pid = worker::spawn(spawn_plan);
+  for (const int fd : standard) {
+    close(fd);
+  }
+  int wait_status = 0;
+  if (pid) {
+    wait_status = wait_and_pass_on(*pid, signals, status_file);
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  const Report report = read_report(status_file);
+  unlink(status_file.c_str());
+  if (!pid) {
+    return fail(ErrorKind::unavailable, fmt::format("--ranks: {}: {}", mpirun, std::strerror(pid.error().number)));
+  }
+  if (report.status) {
+    return *report.status;
+  }
+  if (report.pid == 0) {
+    return fail(ErrorKind::unavailable,
+                fmt::format("--ranks: mpirun did not start the ranks ({} {})",
+                            WIFSIGNALED(wait_status) ? "signal" : "exit status",
+                            WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status)));
+  }
+  return kInterrupted;
+}
+
+void report_start() {
+  if (const char* path = std::getenv(kStatusVariable); path != nullptr) {
+    const auto pid = static_cast<std::uint32_t>(getpid());
+    append_line(path, fmt::format("rank0 {} {} {}\n", pid, worker::start_time_of(pid), worker::this_place()));
+  }
+}
+
+bool report_status(int status) {
+  const char* path = std::getenv(kStatusVariable);
+  return path != nullptr && append_line(path, fmt::format("exit {}\n", status));
+}
+
+}  // namespace lockstep::fleet

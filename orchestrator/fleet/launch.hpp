@@ -1,0 +1,29 @@
+// `--ranks N`: runs this same command under mpirun, with the settings that a run needs (slurm-mpi.md 4).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "value/error.hpp"
+
+namespace lockstep::fleet {
+
+struct LaunchPlan {
+  std::size_t ranks = 0;          ///< 0: as many as the allocation has (`--ranks all`)
+  std::string program;            ///< path of this binary
+  std::vector<std::string> argv;  ///< its arguments, without argv[0]; the ranks get them unchanged
+};
+
+/// The command line of mpirun, for messages and tests. `as_root`: the user is root.
+std::vector<std::string> mpirun_command(const LaunchPlan& plan);
+
+/// Runs the ranks and waits for their end. TERM, INT, HUP, USR1 and USR2 go to rank 0, directly where it runs on this
+/// machine, else through mpirun. The result is the exit status of rank 0; 75 where rank 0 died without one. One thread,
+/// before any other was started.
+Result<int> launch(const LaunchPlan& plan);
+
+/// Rank 0's side; both do nothing, and report_status() is false, where launch() did not start this process.
+void report_start();
+bool report_status(int status);
+
+}  // namespace lockstep::fleet
