@@ -16,11 +16,15 @@ class Literal final : public Expression {
   Value value_;
 };
 
-bool name_less(const VariableScope::Entry& entry, std::string_view name) { return entry.name < name; }
+bool name_less(const VariableScope::Entry& entry, std::string_view name) {
+  return entry.name < name;
+}
 
 }  // namespace
 
-ExpressionPtr make_literal(Value value) { return std::make_shared<Literal>(std::move(value)); }
+ExpressionPtr make_literal(Value value) {
+  return std::make_shared<Literal>(std::move(value));
+}
 
 const Value* VariableScope::find(std::string_view name) const {
   const auto found = std::lower_bound(entries_.begin(), entries_.end(), name, name_less);

@@ -1,7 +1,7 @@
 // The seam between the language and its two query languages: a field of a state is compiled text behind one interface.
 //
-// A path, a payload template, an intrinsic call, a JSONata expression and a plain literal are all an Expression. The engine only
-// evaluates; which language a field is written in was settled when the definition was read.
+// A path, a payload template, an intrinsic call, a JSONata expression and a plain literal are all an Expression. The
+// engine only evaluates; which language a field is written in was settled when the definition was read.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +16,11 @@
 
 namespace lockstep::query {
 
-/// Why an expression gave no value. `cause` is AWS's text without the "An error occurred while executing the state …" prefix
-/// (aws-behaviour.md 23, 24).
+/// Why an expression gave no value. `cause` is AWS's text without the "An error occurred while executing the state …"
+/// prefix (aws-behaviour.md 23, 24).
 struct Failure {
-  std::string error;     ///< "States.Runtime", "States.QueryEvaluationError", "States.IntrinsicFailure", "States.DataLimitExceeded", …
+  std::string error;  ///< "States.Runtime", "States.QueryEvaluationError", "States.IntrinsicFailure",
+                      ///< "States.DataLimitExceeded", …
   std::string cause;
   std::string location;  ///< field path for EvaluationFailed, e.g. "Output/a[0]"; empty where no field is to blame
 };
@@ -37,7 +38,8 @@ class VariableScope {
   /// Null where no variable `name` (without the $) is visible.
   const Value* find(std::string_view name) const;
   /// A copy of `base` (null: empty) in which `changes` are set.
-  static std::shared_ptr<const VariableScope> with(const std::shared_ptr<const VariableScope>& base, const std::vector<Entry>& changes);
+  static std::shared_ptr<const VariableScope> with(const std::shared_ptr<const VariableScope>& base,
+                                                   const std::vector<Entry>& changes);
   /// Sorted by name.
   const std::vector<Entry>& entries() const { return entries_; }
   /// Sum of the values' text sizes in bytes.

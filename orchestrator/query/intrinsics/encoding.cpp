@@ -88,7 +88,7 @@ Outcome base64_decode(const Invocation& invocation) {
   }
   const std::size_t unpadded = text.find('=');
   const std::size_t padding = unpadded == std::string::npos ? 0 : text.size() - unpadded;
-  if (padding > 2 || (padding > 0 && text.size() % 4 != 0)) {
+  if (padding > 2 || (padding > 0 && text.size() % 4 != 0) || (padding == 2 && text.back() != '=')) {
     return wrong("the argument is not valid Base64");
   }
   text.append((4 - text.size() % 4) % 4, '=');

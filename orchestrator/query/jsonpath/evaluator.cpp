@@ -7,8 +7,8 @@ namespace lockstep::jsonpath {
 
 namespace {
 
-// Visited nodes and compared elements; about a second's work.
-constexpr std::size_t kMaxVisits = 20'000'000;
+// Visited nodes and compared elements; less than a second's work.
+constexpr std::size_t kMaxVisits = 10'000'000;
 // Bytes of JSON text that one evaluation may make.
 constexpr std::size_t kMaxMade = 64U << 20U;
 constexpr std::size_t kQuoted = 1000;
