@@ -7,7 +7,9 @@
 #include "cli/commands.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/run_options.hpp"
+#include "fleet/launch.hpp"
 #include "fleet/local_fleet.hpp"
+#include "fleet/mpi_world.hpp"
 #include "integrations/jobs_file.hpp"
 #include "service/bindings.hpp"
 #include "service/files.hpp"
@@ -257,29 +259,22 @@ int run_on(fleet::Fleet& fleet, const RunOptions& options, const Plan& plan, con
   return print_result(finished);
 }
 
-}  // namespace
-
-int run_command(const Arguments& arguments) {
-  const auto options = parse_run_options(arguments);
-  if (!options) {
-    return report(options.error());
-  }
-  if (options->help) {
-    std::cout << options->help_text;
-    return kSucceeded;
-  }
-  auto plan = read_plan(*options);
+/// Everything that rank 0 does, or the only process: `make_fleet` is called once all that was asked for is known to be
+/// good.
+int coordinate(const RunOptions& options,
+               const std::function<std::unique_ptr<fleet::Fleet>(fleet::FleetSettings)>& make_fleet) {
+  const auto plan = read_plan(options);
   if (!plan) {
     return report(plan.error());
   }
   std::random_device device;
   std::mt19937_64 random((static_cast<std::uint64_t>(device()) << 32) | device());
-  const std::string name = options->name.empty() ? make_name(random) : options->name;
-  const std::string path = options->folder.empty()
-                               ? service::RunFolder::choose(options->definition, stem_of(options->definition))
-                               : options->folder;
+  const std::string name = options.name.empty() ? make_name(random) : options.name;
+  const std::string path = options.folder.empty()
+                               ? service::RunFolder::choose(options.definition, stem_of(options.definition))
+                               : options.folder;
   const auto folder = service::RunFolder::open(
-      path, {plan->definition, plan->input.to_text(), plan->jobs_text, name, options->type}, options->fresh);
+      path, {plan->definition, plan->input.to_text(), plan->jobs_text, name, options.type}, options.fresh);
   if (!folder) {
     return report(folder.error());
   }
@@ -290,9 +285,60 @@ int run_command(const Arguments& arguments) {
   settings.jobs = plan->jobs.jobs;
   settings.run_folder = folder->path();
   settings.run_id = name;
-  settings.kill_after = std::chrono::milliseconds(static_cast<std::int64_t>(options->grace * 1000));
-  fleet::LocalFleet fleet(settings, options->slots);
-  return run_on(fleet, *options, *plan, *folder, name, random);
+  settings.kill_after = std::chrono::milliseconds(static_cast<std::int64_t>(options.grace * 1000));
+  const std::unique_ptr<fleet::Fleet> fleet = make_fleet(std::move(settings));
+  return run_on(*fleet, options, *plan, *folder, name, random);
+}
+
+/// This process is one of several ranks: rank 0 coordinates, the others work.
+int run_as_rank(const Result<RunOptions>& options) {
+  int argc = 0;
+  char** argv = nullptr;
+  auto world = fleet::MpiWorld::start(argc, argv);
+  if (!world) {
+    return report(world.error());
+  }
+  fleet::MpiWorld& ranks = **world;
+  if (ranks.rank() != 0) {
+    ranks.finish(ranks.run_worker(options ? options->slots : 0));
+  }
+  int status = kSucceeded;
+  if (!options) {
+    status = report(options.error());
+  } else {
+    status = coordinate(
+        *options, [&](fleet::FleetSettings settings) { return ranks.make_fleet(std::move(settings), options->slots); });
+  }
+  ranks.finish(status);
+}
+
+}  // namespace
+
+int run_command(const Arguments& arguments) {
+  const auto options = parse_run_options(arguments);
+  if (options && options->help) {
+    std::cout << options->help_text;
+    return kSucceeded;
+  }
+  if (fleet::MpiWorld::launched()) {
+    return run_as_rank(options);
+  }
+  if (!options) {
+    return report(options.error());
+  }
+  if (!options->ranks.empty()) {
+    fleet::LaunchPlan plan;
+    plan.ranks = options->ranks == "all" ? 0 : std::stoul(options->ranks);
+    std::error_code error;
+    plan.program = fs::read_symlink("/proc/self/exe", error).string();
+    plan.argv = {"run"};
+    plan.argv.insert(plan.argv.end(), arguments.begin(), arguments.end());
+    const auto status = fleet::launch(plan);
+    return status ? *status : report(status.error());
+  }
+  return coordinate(*options, [&](fleet::FleetSettings settings) {
+    return std::make_unique<fleet::LocalFleet>(std::move(settings), options->slots);
+  });
 }
 
 }  // namespace lockstep::cli
