@@ -15,9 +15,11 @@ constexpr std::int64_t kMaxBatchBytes = 262'144;
 constexpr std::size_t kMaxLabel = 40;
 constexpr std::size_t kMaxItemsPointer = 2000;
 
-constexpr auto kDistributedFields = std::to_array<std::string_view>(
-    {"ItemReader", "ItemBatcher", "ResultWriter", "Label", "ToleratedFailureCount", "ToleratedFailureCountPath",
-     "ToleratedFailurePercentage", "ToleratedFailurePercentagePath"});
+constexpr auto kDistributedFields =
+    std::to_array<std::string_view>({"ItemReader", "ItemBatcher", "ResultWriter", "Label"});
+constexpr auto kToleranceFields =
+    std::to_array<std::string_view>({"ToleratedFailureCount", "ToleratedFailureCountPath", "ToleratedFailurePercentage",
+                                     "ToleratedFailurePercentagePath"});
 
 /// distributed-map.md 3. `text` is UTF-8, or WTF-8 where it was spelled with lone surrogates.
 bool is_label(std::string_view text) {
@@ -133,8 +135,15 @@ void Reader::read_processor_config(const Object& processor, bool express_parent,
 void Reader::read_distributed_fields(const Object& object, Map& map) {
   if (!map.distributed) {
     for (const std::string_view key : kDistributedFields) {
-      if (object.has(key) && !(object.jsonata() && key.ends_with("Path"))) {
+      if (object.has(key)) {
         unsupported(object, key);
+      }
+    }
+    // Definitions in use say this of inline Maps, and AWS runs them.
+    for (const std::string_view key : kToleranceFields) {
+      if (object.has(key)) {
+        report_.warning(kSchema, Place(object.place, key),
+                        fmt::format("Field '{}' has no effect unless the Map is distributed", key));
       }
     }
     return;

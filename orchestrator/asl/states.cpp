@@ -80,18 +80,26 @@ ExpressionPtr Reader::read_credentials(const Object& object) {
     return nullptr;
   }
   const Place place(object.place, "Credentials");
-  if (object.jsonata() && node->is_string() && jsonata::is_expression_string(node->as_string())) {
-    return read_jsonata(object, "Credentials");
-  }
-  if (!node->is_object()) {
+  const bool expression = object.jsonata() && node->is_string() && jsonata::is_expression_string(node->as_string());
+  if (!node->is_object() && !expression) {
     wrong_type(place, "OBJECT");
     return nullptr;
   }
-  if (node->find("RoleArn") == nullptr && (object.jsonata() || node->find("RoleArn.$") == nullptr)) {
+  if (!expression && node->find("RoleArn") == nullptr && (object.jsonata() || node->find("RoleArn.$") == nullptr)) {
     report_.schema(place, "The field 'RoleArn' is required but was missing");
     return nullptr;
   }
-  return read_payload(object, "Credentials");
+  if (!object.jsonata()) {
+    return read_template(object, "Credentials");
+  }
+  // AWS does not look into expressions here before they are evaluated.
+  std::vector<jsonata::FieldProblem> problems;
+  ExpressionPtr compiled = jsonata::compile_field(part(*node), "Credentials", {}, problems);
+  for (jsonata::FieldProblem& problem : problems) {
+    report_.warning(problem.code, fmt::format("{}/{}", object.state.location(), problem.location),
+                    std::move(problem.message));
+  }
+  return problems.empty() ? compiled : query::make_literal(part(*node));
 }
 
 Pass Reader::read_pass(const Object& object) {
