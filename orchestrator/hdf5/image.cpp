@@ -1,0 +1,332 @@
+#include "hdf5/image.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+#include "hdf5/handle.hpp"
+
+namespace lockstep::hdf5 {
+
+/// Members are closed under the lock: see close().
+struct State {
+  FileHandle file;
+  std::size_t user_block = 0;
+};
+
+namespace {
+
+constexpr std::uint64_t kChunkBytes = 65'536;
+constexpr unsigned kDeflateLevel = 1;
+// Memory files grow by this much at a time.
+constexpr std::size_t kGrowth = 1 << 20;
+
+void close(std::unique_ptr<State>& state) {
+  if (state != nullptr) {
+    const Session session;
+    state.reset();
+  }
+}
+
+/// Memory files need names that no other open one has.
+std::string unique_name() {
+  static std::atomic<std::uint64_t> count{0};
+  return fmt::format("lockstep-image-{}", count.fetch_add(1));
+}
+
+TypeHandle column_type(const Column& column, const RowType& row) {
+  switch (column.type) {
+    case ColumnType::u16:
+      return TypeHandle(H5Tcopy(H5T_STD_U16LE));
+    case ColumnType::u32:
+      return TypeHandle(H5Tcopy(H5T_STD_U32LE));
+    case ColumnType::u64:
+      return TypeHandle(H5Tcopy(H5T_STD_U64LE));
+    case ColumnType::i64:
+      return TypeHandle(H5Tcopy(H5T_STD_I64LE));
+    case ColumnType::name: {
+      TypeHandle type(H5Tenum_create(H5T_STD_U16LE));
+      for (const NamedValue& named : row.names) {
+        std::uint8_t little[2] = {static_cast<std::uint8_t>(named.value & 0xff),
+                                  static_cast<std::uint8_t>(named.value >> 8)};
+        H5Tenum_insert(type.get(), std::string(named.name).c_str(), little);
+      }
+      return type;
+    }
+    case ColumnType::text: {
+      TypeHandle type(H5Tcopy(H5T_C_S1));
+      H5Tset_size(type.get(), column.size);
+      H5Tset_strpad(type.get(), H5T_STR_NULLPAD);
+      H5Tset_cset(type.get(), H5T_CSET_UTF8);
+      return type;
+    }
+  }
+  return {};
+}
+
+TypeHandle compound(const RowType& row) {
+  TypeHandle type(H5Tcreate(H5T_COMPOUND, row.size));
+  for (const Column& column : row.columns) {
+    const TypeHandle member = column_type(column, row);
+    if (!member || H5Tinsert(type.get(), std::string(column.name).c_str(), column.offset, member.get()) < 0) {
+      return {};
+    }
+  }
+  return type;
+}
+
+PropertiesHandle contiguous_layout() {
+  PropertiesHandle layout(H5Pcreate(H5P_DATASET_CREATE));
+  H5Pset_layout(layout.get(), H5D_CONTIGUOUS);
+  H5Pset_alloc_time(layout.get(), H5D_ALLOC_TIME_EARLY);
+  H5Pset_obj_track_times(layout.get(), false);
+  return layout;
+}
+
+PropertiesHandle packed_layout(std::uint64_t element_size, std::uint64_t count) {
+  PropertiesHandle layout(H5Pcreate(H5P_DATASET_CREATE));
+  const hsize_t chunk = std::max<std::uint64_t>(1, std::min(count, kChunkBytes / element_size));
+  H5Pset_chunk(layout.get(), 1, &chunk);
+  H5Pset_shuffle(layout.get());
+  H5Pset_deflate(layout.get(), kDeflateLevel);
+  H5Pset_fletcher32(layout.get());
+  H5Pset_obj_track_times(layout.get(), false);
+  return layout;
+}
+
+Result<DatasetHandle> create_dataset(const State& state, const std::string& name, hid_t type, std::uint64_t count,
+                                     const PropertiesHandle& layout) {
+  const hsize_t extent = count;
+  const SpaceHandle space(H5Screate_simple(1, &extent, nullptr));
+  DatasetHandle dataset(
+      H5Dcreate2(state.file.get(), name.c_str(), type, space.get(), H5P_DEFAULT, layout.get(), H5P_DEFAULT));
+  if (!dataset) {
+    return hdf5_failure("cannot lay out the dataset " + name);
+  }
+  return dataset;
+}
+
+Result<Extent> reserve(const State& state, const std::string& name, hid_t type, std::uint64_t element_size,
+                       std::uint64_t count) {
+  const auto dataset = create_dataset(state, name, type, count, contiguous_layout());
+  if (!dataset) {
+    return tl::unexpected<Error>(dataset.error());
+  }
+  const haddr_t offset = H5Dget_offset(dataset->get());
+  if (offset == HADDR_UNDEF) {
+    return hdf5_failure("cannot find the bytes of the dataset " + name);
+  }
+  return Extent{offset, element_size * count};
+}
+
+Result<void> write(const State& state, const std::string& name, hid_t type, std::uint64_t element_size,
+                   std::span<const std::byte> bytes, bool packed) {
+  const std::uint64_t count = bytes.size() / element_size;
+  const PropertiesHandle layout = packed ? packed_layout(element_size, count) : contiguous_layout();
+  const auto dataset = create_dataset(state, name, type, count, layout);
+  if (!dataset) {
+    return tl::unexpected<Error>(dataset.error());
+  }
+  if (count > 0 && H5Dwrite(dataset->get(), type, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()) < 0) {
+    return hdf5_failure("cannot write the dataset " + name);
+  }
+  return {};
+}
+
+Result<std::vector<std::byte>> read(const State& state, const std::string& name, hid_t type, std::uint64_t element_size,
+                                    std::uint64_t max_bytes) {
+  const DatasetHandle dataset(H5Dopen2(state.file.get(), name.c_str(), H5P_DEFAULT));
+  if (!dataset) {
+    return hdf5_failure("no dataset " + name);
+  }
+  const TypeHandle stored(H5Dget_type(dataset.get()));
+  if (H5Tequal(stored.get(), type) <= 0) {
+    return fail(ErrorKind::io, fmt::format("the dataset {} has other columns than this version knows", name));
+  }
+  const SpaceHandle space(H5Dget_space(dataset.get()));
+  const hssize_t count = H5Sget_simple_extent_npoints(space.get());
+  if (count < 0 || static_cast<std::uint64_t>(count) > max_bytes / element_size) {
+    return fail(ErrorKind::io, fmt::format("the dataset {} is larger than it may be", name));
+  }
+  std::vector<std::byte> bytes(static_cast<std::size_t>(count) * element_size);
+  if (count > 0 && H5Dread(dataset.get(), type, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()) < 0) {
+    return hdf5_failure("cannot read the dataset " + name);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+Composer::Composer(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Composer::Composer(Composer&&) noexcept = default;
+Composer& Composer::operator=(Composer&& other) noexcept {
+  std::swap(state_, other.state_);
+  return *this;
+}
+Composer::~Composer() {
+  close(state_);
+}
+
+Result<Composer> Composer::create(std::size_t user_block) {
+  const Session session;
+  auto state = std::make_unique<State>();
+  state->user_block = user_block;
+  const PropertiesHandle creation(H5Pcreate(H5P_FILE_CREATE));
+  H5Pset_userblock(creation.get(), user_block);
+  H5Pset_obj_track_times(creation.get(), false);
+  const PropertiesHandle access(H5Pcreate(H5P_FILE_ACCESS));
+  H5Pset_fapl_core(access.get(), kGrowth, false);
+  state->file = FileHandle(H5Fcreate(unique_name().c_str(), H5F_ACC_EXCL, creation.get(), access.get()));
+  if (!state->file) {
+    return hdf5_failure("cannot lay out a file");
+  }
+  return Composer(std::move(state));
+}
+
+Result<void> Composer::attribute(const std::string& name, std::uint64_t value) {
+  const Session session;
+  const SpaceHandle space(H5Screate(H5S_SCALAR));
+  const AttributeHandle attribute(
+      H5Acreate2(state_->file.get(), name.c_str(), H5T_STD_U64LE, space.get(), H5P_DEFAULT, H5P_DEFAULT));
+  if (!attribute || H5Awrite(attribute.get(), H5T_NATIVE_UINT64, &value) < 0) {
+    return hdf5_failure("cannot write the attribute " + name);
+  }
+  return {};
+}
+
+Result<void> Composer::attribute(const std::string& name, const std::string& value) {
+  const Session session;
+  const SpaceHandle space(H5Screate(H5S_SCALAR));
+  const TypeHandle type(H5Tcopy(H5T_C_S1));
+  H5Tset_size(type.get(), value.size() + 1);
+  H5Tset_cset(type.get(), H5T_CSET_UTF8);
+  const AttributeHandle attribute(
+      H5Acreate2(state_->file.get(), name.c_str(), type.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT));
+  if (!attribute || H5Awrite(attribute.get(), type.get(), value.c_str()) < 0) {
+    return hdf5_failure("cannot write the attribute " + name);
+  }
+  return {};
+}
+
+Result<Extent> Composer::reserve_rows(const std::string& name, const RowType& type, std::uint64_t count) {
+  const Session session;
+  const TypeHandle row = compound(type);
+  return reserve(*state_, name, row.get(), type.size, count);
+}
+
+Result<Extent> Composer::reserve_bytes(const std::string& name, std::uint64_t count) {
+  const Session session;
+  return reserve(*state_, name, H5T_STD_U8LE, 1, count);
+}
+
+Result<void> Composer::write_rows(const std::string& name, const RowType& type, std::span<const std::byte> bytes) {
+  const Session session;
+  const TypeHandle row = compound(type);
+  return write(*state_, name, row.get(), type.size, bytes, false);
+}
+
+Result<void> Composer::write_bytes(const std::string& name, std::span<const std::byte> bytes) {
+  const Session session;
+  return write(*state_, name, H5T_STD_U8LE, 1, bytes, false);
+}
+
+Result<void> Composer::pack_rows(const std::string& name, const RowType& type, std::span<const std::byte> bytes) {
+  const Session session;
+  const TypeHandle row = compound(type);
+  return write(*state_, name, row.get(), type.size, bytes, true);
+}
+
+Result<void> Composer::pack_bytes(const std::string& name, std::span<const std::byte> bytes) {
+  const Session session;
+  return write(*state_, name, H5T_STD_U8LE, 1, bytes, true);
+}
+
+Result<std::vector<std::byte>> Composer::finish() {
+  const Session session;
+  const std::unique_ptr<State> state = std::move(state_);
+  if (H5Fflush(state->file.get(), H5F_SCOPE_GLOBAL) < 0) {
+    return hdf5_failure("cannot lay out a file");
+  }
+  // The image that libhdf5 gives leaves the user block out.
+  const ssize_t size = H5Fget_file_image(state->file.get(), nullptr, 0);
+  if (size < 0) {
+    return hdf5_failure("cannot lay out a file");
+  }
+  std::vector<std::byte> bytes(state->user_block + static_cast<std::size_t>(size));
+  if (H5Fget_file_image(state->file.get(), bytes.data() + state->user_block, static_cast<std::size_t>(size)) < 0) {
+    return hdf5_failure("cannot lay out a file");
+  }
+  return bytes;
+}
+
+Image::Image(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Image::Image(Image&&) noexcept = default;
+Image& Image::operator=(Image&& other) noexcept {
+  std::swap(state_, other.state_);
+  return *this;
+}
+Image::~Image() {
+  close(state_);
+}
+
+Result<Image> Image::open(std::span<const std::byte> file) {
+  const Session session;
+  auto state = std::make_unique<State>();
+  const PropertiesHandle access(H5Pcreate(H5P_FILE_ACCESS));
+  H5Pset_fapl_core(access.get(), kGrowth, false);
+  // libhdf5 takes a copy; it asks for a mutable pointer but does not write through it.
+  if (H5Pset_file_image(access.get(), const_cast<std::byte*>(file.data()), file.size()) < 0) {
+    return hdf5_failure("cannot read the file");
+  }
+  state->file = FileHandle(H5Fopen(unique_name().c_str(), H5F_ACC_RDONLY, access.get()));
+  if (!state->file) {
+    return hdf5_failure("not an HDF5 file");
+  }
+  return Image(std::move(state));
+}
+
+Result<std::vector<std::byte>> Image::rows(const std::string& name, const RowType& type,
+                                           std::uint64_t max_bytes) const {
+  const Session session;
+  const TypeHandle row = compound(type);
+  return read(*state_, name, row.get(), type.size, max_bytes);
+}
+
+Result<std::vector<std::byte>> Image::bytes(const std::string& name, std::uint64_t max_bytes) const {
+  const Session session;
+  return read(*state_, name, H5T_STD_U8LE, 1, max_bytes);
+}
+
+Result<std::uint64_t> Image::number(const std::string& attribute) const {
+  const Session session;
+  const AttributeHandle handle(H5Aopen(state_->file.get(), attribute.c_str(), H5P_DEFAULT));
+  std::uint64_t value = 0;
+  if (!handle || H5Aread(handle.get(), H5T_NATIVE_UINT64, &value) < 0) {
+    return hdf5_failure("no number " + attribute);
+  }
+  return value;
+}
+
+Result<std::string> Image::text(const std::string& attribute) const {
+  const Session session;
+  const AttributeHandle handle(H5Aopen(state_->file.get(), attribute.c_str(), H5P_DEFAULT));
+  if (!handle) {
+    return hdf5_failure("no text " + attribute);
+  }
+  const TypeHandle type(H5Aget_type(handle.get()));
+  constexpr std::size_t kLongest = 65'536;
+  const std::size_t size = H5Tget_size(type.get());
+  if (H5Tget_class(type.get()) != H5T_STRING || H5Tis_variable_str(type.get()) > 0 || size > kLongest) {
+    return fail(ErrorKind::io, fmt::format("{} is not a text", attribute));
+  }
+  std::string value(size, '\0');
+  if (H5Aread(handle.get(), type.get(), value.data()) < 0) {
+    return hdf5_failure("no text " + attribute);
+  }
+  value.resize(std::strlen(value.c_str()));
+  return value;
+}
+
+}  // namespace lockstep::hdf5
