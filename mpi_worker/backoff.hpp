@@ -28,7 +28,7 @@ class Backoff {
   }
 
  private:
-  static constexpr unsigned kYields = 100;
+  static constexpr unsigned kYields = 20;
   static constexpr unsigned kShort = 25;
   static constexpr unsigned kMiddle = 50;
   unsigned looks_ = kYields + kShort + kMiddle;  // idle at first

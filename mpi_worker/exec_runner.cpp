@@ -15,6 +15,9 @@
 namespace lockstep::worker {
 namespace {
 
+/// How long a failure by TERM or KILL may turn out to be the end of the whole allocation.
+constexpr std::chrono::seconds kDoubt{1};
+
 /// Descriptors 0, 1 and 2 must not become ends of pipes: a child puts its own there.
 void occupy_standard_descriptors() {
   int fd = 0;
@@ -41,6 +44,7 @@ Runner::Runner(const RunSettings& settings, Place place, std::size_t slots)
       place_(std::move(place)),
       log_(settings.run_folder, place_),
       environment_(shared_environment(environ, settings, place_)),
+      guard_(std::max<std::size_t>(slots, 1)),
       slots_(std::max<std::size_t>(slots, 1)) {
   occupy_standard_descriptors();
   ignore_broken_pipes();
@@ -106,6 +110,19 @@ void Runner::cancel_all() {
   for (const DispatchId& id : ids) {
     cancel(id);
   }
+  for (Doubtful& one : doubtful_) {
+    Outcome outcome;
+    outcome.id = one.outcome.id;
+    outcome.kind = OutcomeKind::cancelled;
+    outcome.started = one.outcome.started;
+    outcome.ended = one.outcome.ended;
+    ready_.push_back(std::move(outcome));
+  }
+  doubtful_.clear();
+}
+
+void Runner::doubt(std::chrono::milliseconds time) {
+  doubt_until_ = Clock::now() + time;
 }
 
 void Runner::kill_all() {
@@ -127,6 +144,7 @@ void Runner::advance(std::vector<Outcome>& outcomes) {
     handle_events(outcomes);
     handle_timers(outcomes);
   }
+  handle_doubtful(outcomes);
   start_waiting(outcomes);
 }
 
@@ -149,6 +167,7 @@ void Runner::start_waiting(std::vector<Outcome>& outcomes) {
       start_sleep(std::move(task), outcomes);
     } else if (auto process = Process::start(std::move(task), context_)) {
       std::uint32_t index = 0;
+      guard_.set(free_slots_.back(), (*process)->group());
       take_slot(index).process = std::move(*process);
       watch(index);
     } else {
@@ -274,11 +293,33 @@ void Runner::handle_timers(std::vector<Outcome>& outcomes) {
   }
 }
 
+void Runner::finish(Process& process, std::vector<Outcome>& outcomes) {
+  const Clock::time_point time = Clock::now();
+  const bool doubtful = process.ended_by_others() || (process.failed() && time < doubt_until_);
+  Outcome outcome = process.finish();
+  if (doubtful) {
+    doubtful_.push_back({std::max(time + kDoubt, doubt_until_), std::move(outcome)});
+  } else {
+    give(std::move(outcome), outcomes);
+  }
+}
+
+void Runner::handle_doubtful(std::vector<Outcome>& outcomes) {
+  const Clock::time_point time = doubtful_.empty() ? Clock::time_point::min() : Clock::now();
+  for (Doubtful& one : doubtful_) {
+    if (one.time <= time) {
+      give(std::move(one.outcome), outcomes);
+    }
+  }
+  std::erase_if(doubtful_, [&](const Doubtful& one) { return one.time <= time; });
+}
+
 /// Takes the outcome where the slot's task is over, else waits for what comes next.
 void Runner::settle(std::uint32_t index, std::vector<Outcome>& outcomes) {
   Slot& slot = slots_[index];
   if (slot.process && slot.process->done()) {
-    give(slot.process->finish(), outcomes);
+    guard_.set(index, 0);
+    finish(*slot.process, outcomes);
     slot.process.reset();
   } else if (slot.sleep && slot.sleep->end <= Clock::now()) {
     Outcome outcome;
@@ -302,7 +343,11 @@ Runner::Clock::time_point Runner::next_time() const {
   if (!ready_.empty() || (!held_ && !queue_.empty() && !free_slots_.empty())) {
     return Clock::time_point::min();
   }
-  return timers_.empty() ? Clock::time_point::max() : timers_.begin()->first;
+  Clock::time_point next = timers_.empty() ? Clock::time_point::max() : timers_.begin()->first;
+  for (const Doubtful& one : doubtful_) {
+    next = std::min(next, one.time);
+  }
+  return next;
 }
 
 void Runner::wait(std::chrono::microseconds limit, int other, std::vector<Outcome>& outcomes) {

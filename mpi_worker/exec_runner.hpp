@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "mpi_worker/guard.hpp"
 #include "mpi_worker/process.hpp"
 #include "mpi_worker/settings.hpp"
 #include "mpi_worker/task.hpp"
@@ -38,6 +39,9 @@ class Runner {
   void cancel_all();
   /// KILL to all that runs, at once.
   void kill_all();
+  /// We were told to end, and perhaps so was everything here: failures are held back for `time`, as those by TERM and
+  /// KILL always are for a second. Where cancel_all() comes meanwhile, they were no failures of their tasks.
+  void doubt(std::chrono::milliseconds time);
   /// Starts nothing as long as it is held.
   void hold(bool held) { held_ = held; }
 
@@ -71,12 +75,20 @@ class Runner {
     Clock::time_point timer = Clock::time_point::max();  // its entry in timers_; max(): none
     bool free() const { return !process && !sleep; }
   };
+  /// A failure that may not be the task's own.
+  struct Doubtful {
+    Clock::time_point time;  // when it is one
+    Outcome outcome;
+  };
+
   void start_waiting(std::vector<Outcome>& outcomes);
   void start_sleep(Task task, std::vector<Outcome>& outcomes);
   Slot& take_slot(std::uint32_t& index);
   void set_timer(std::uint32_t index, Clock::time_point time);
   void handle_events(std::vector<Outcome>& outcomes);
   void handle_timers(std::vector<Outcome>& outcomes);
+  void finish(Process& process, std::vector<Outcome>& outcomes);
+  void handle_doubtful(std::vector<Outcome>& outcomes);
   void settle(std::uint32_t index, std::vector<Outcome>& outcomes);
   void watch(std::uint32_t index);
   void give(Outcome outcome, std::vector<Outcome>& outcomes) const;
@@ -86,6 +98,7 @@ class Runner {
   TaskLog log_;
   std::vector<std::string> environment_;
   ProcessContext context_;
+  Guard guard_;
   Descriptor epoll_;
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;
@@ -93,6 +106,8 @@ class Runner {
   std::deque<Task> queue_;
   std::vector<Outcome> ready_;                                    // cancelled before they began
   std::set<std::pair<Clock::time_point, std::uint32_t>> timers_;  // at most one for each slot
+  std::vector<Doubtful> doubtful_;
+  Clock::time_point doubt_until_ = Clock::time_point::min();
   bool held_ = false;
 };
 

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -357,6 +358,50 @@ TEST_F(RunnerTest, NothingOutlivesTheRunner) {
   runner_.reset();
   EXPECT_TRUE(gone("pid"));
   EXPECT_TRUE(gone("child"));
+}
+
+TEST_F(RunnerTest, NothingOutlivesAProcessThatIsKilled) {
+  const JobId job = shell("sleep 60 & echo $! > child; echo $$ > pid; wait");
+  const pid_t rank = fork();
+  if (rank == 0) {
+    Runner doomed(settings_, Place{1, "n1"}, 2);
+    doomed.submit(task(job));
+    std::vector<Outcome> outcomes;
+    while (!exists("pid")) {
+      doomed.wait(5ms, -1, outcomes);
+    }
+    ::kill(getpid(), SIGKILL);
+  }
+  int status = 0;
+  waitpid(rank, &status, 0);
+  EXPECT_TRUE(WIFSIGNALED(status));
+  EXPECT_TRUE(gone("pid"));
+  EXPECT_TRUE(gone("child"));
+}
+
+TEST_F(RunnerTest, WhatTheEndOfTheAllocationKilledIsNoFailureOfTheTask) {
+  runner().submit(task(shell("kill -TERM $$")));
+  runner().submit(task(shell("exit 143")));
+  advance_for(50ms);
+  EXPECT_EQ(runner().running(), 0U);
+  runner().cancel_all();
+  for (const Outcome& outcome : wait_for(2)) {
+    EXPECT_EQ(outcome.kind, OutcomeKind::cancelled);
+  }
+}
+
+TEST_F(RunnerTest, AKillThatNobodyExplainsIsAFailure) {
+  const Outcome outcome = run(task(shell("kill -KILL $$")));
+  EXPECT_EQ(outcome.kind, OutcomeKind::failed);
+  EXPECT_THAT(outcome.cause, StartsWith("killed by signal 9"));
+}
+
+TEST_F(RunnerTest, FailuresAfterWeWereToldToEndAreDoubted) {
+  runner().doubt(60s);
+  runner().submit(task(shell("exit 1")));
+  advance_for(50ms);
+  runner().cancel_all();
+  EXPECT_EQ(wait_for(1).front().kind, OutcomeKind::cancelled);
 }
 
 TEST_F(RunnerTest, NoMoreRunThanThereAreSlots) {

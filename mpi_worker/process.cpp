@@ -34,7 +34,7 @@ constexpr std::size_t kLogTailBytes = std::size_t{64} << 10;
 /// Longer times would leave the range of the clock.
 constexpr std::chrono::hours kLongest{24 * 365 * 100};
 
-Outcome failed(const Task& task, std::string error, std::string cause) {
+Outcome not_started(const Task& task, std::string error, std::string cause) {
   Outcome outcome;
   outcome.id = task.id;
   outcome.kind = OutcomeKind::failed;
@@ -119,19 +119,12 @@ std::vector<const char*> pointers(const std::vector<std::string>& first, const s
 
 }  // namespace
 
-void Descriptor::reset() {
-  if (fd_ >= 0) {
-    close(fd_);
-    fd_ = -1;
-  }
-}
-
 tl::expected<std::unique_ptr<Process>, Outcome> Process::start(Task task, ProcessContext& context) {
   std::unique_ptr<Process> process(new Process(std::move(task), context));
   const Job& job = process->job();
   const RunSettings& settings = *context.settings;
   const auto refuse = [&](std::string error, std::string cause) {
-    return tl::unexpected(failed(process->task_, std::move(error), std::move(cause)));
+    return tl::unexpected(not_started(process->task_, std::move(error), std::move(cause)));
   };
 
   const auto argv = fill_arguments(job.argv, process->task_.input);
@@ -383,6 +376,17 @@ void Process::reap() {
   if (!task_folder_.empty()) {
     rmdir(task_folder_.c_str());  // stays where the task has put something into it
   }
+}
+
+bool Process::ended_by_others() const {
+  constexpr int kShellsSum = 128;  // a shell's exit status for a child that a signal has ended
+  for (const int signal : {SIGTERM, SIGKILL}) {
+    if (verdict_ == Verdict::none && ((WIFSIGNALED(status_) && WTERMSIG(status_) == signal) ||
+                                      (WIFEXITED(status_) && WEXITSTATUS(status_) == kShellsSum + signal))) {
+      return true;
+    }
+  }
+  return false;
 }
 
 Outcome Process::finish() {

@@ -10,30 +10,12 @@
 #include <vector>
 
 #include "integrations/job.hpp"
+#include "mpi_worker/descriptor.hpp"
 #include "mpi_worker/settings.hpp"
 #include "mpi_worker/task.hpp"
 #include "mpi_worker/task_log.hpp"
 
 namespace lockstep::worker {
-
-/// A descriptor, closed at its end.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor() { reset(); }
-  void reset();
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-
- private:
-  int fd_ = -1;
-};
 
 /// What all processes of a runner share.
 struct ProcessContext {
@@ -58,6 +40,8 @@ class Process {
   Process& operator=(const Process&) = delete;
 
   const Task& task() const { return task_; }
+  /// Its process group.
+  pid_t group() const { return pid_; }
   int in() const { return in_.get(); }
   int out() const { return out_.get(); }
   int err() const { return err_.get(); }
@@ -78,6 +62,11 @@ class Process {
 
   /// Nothing of it is left: finish() may be called.
   bool done() const { return done_; }
+  /// It was ended by a signal that was not ours, or says that a child of its was: TERM or KILL, which whoever ends the
+  /// whole allocation also sends. Once done().
+  bool ended_by_others() const;
+  /// It failed by itself, or so it looks. Once done().
+  bool failed() const { return verdict_ == Verdict::none && status_ != 0; }
   Outcome finish();
 
  private:

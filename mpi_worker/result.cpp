@@ -76,6 +76,9 @@ void conclude_json(std::string out, Outcome& outcome) {
                             excerpt(problem.message, 400), excerpt(out, 80)));
     return;
   }
+  // The newline that programs end with is not the value's; blanks within it are kept.
+  out.erase(out.find_last_not_of(" \t\r\n") + 1);
+  out.erase(0, out.find_first_not_of(" \t\r\n"));
   outcome.result = Value::from_checked_text(std::move(out));
 }
 

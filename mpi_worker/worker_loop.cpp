@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <fstream>
 #include <memory>
@@ -24,6 +25,11 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kBatchBytes = std::size_t{64} << 10;
 /// For the last messages to leave.
 constexpr std::chrono::seconds kFarewell{2};
+
+/// TERM has come: to this rank, or to all that belongs to the allocation.
+std::atomic<bool> told_to_end{false};
+/// By then rank 0, which was told as well, has said what it wants.
+constexpr std::chrono::seconds kDoubt{10};
 
 class WorkerLoop {
  public:
@@ -155,6 +161,9 @@ class WorkerLoop {
   bool look_after_rank_0() {
     const std::chrono::milliseconds silence = heart_.silence(0);
     const Patience& patience = heart_.patience();
+    if (runner_ && told_to_end.exchange(false)) {
+      runner_->doubt(kDoubt);
+    }
     if (runner_ && !stopping_) {
       runner_->hold(silence > patience.start_nothing);
       if (silence > patience.kill_tasks) {
@@ -209,9 +218,10 @@ std::string first_line(const char* path) {
 }  // namespace
 
 int run_worker(int rank, std::size_t slots, Channel& channel, const Heart& heart) {
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}) {
+  for (const int signal : {SIGINT, SIGHUP, SIGUSR1, SIGUSR2}) {
     std::signal(signal, SIG_IGN);
   }
+  std::signal(SIGTERM, [](int) { told_to_end = true; });
   return WorkerLoop(rank, slots, channel, heart).run();
 }
 

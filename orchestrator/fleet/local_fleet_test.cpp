@@ -74,7 +74,7 @@ TEST(LocalFleet, RoomIsWhatTheSlotsCanTake) {
 
 TEST(LocalFleet, ShortTasksAreTakenAhead) {
   LocalFleet fleet(settings(), 2);
-  fleet.dispatch(task(kSleep, 1, "0"));
+  fleet.dispatch(task(kSleep, 1, "0.001"));
   wait_for(fleet, 1);
   EXPECT_EQ(fleet.room(), 6U);
 }

@@ -153,6 +153,7 @@ void MpiFleet::dispatch(worker::Task task) {
     return;
   }
   waiting_.push_back(id);
+  backoff_.reset();  // an answer may come soon
   pump();
 }
 
