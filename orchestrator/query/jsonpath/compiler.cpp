@@ -455,32 +455,6 @@ class Compiler {
   query::CompileProblem problem_;
 };
 
-void append_utf8(std::string& out, unsigned code) {
-  if (code < 0x80) {
-    out += static_cast<char>(code);
-  } else if (code < 0x800) {
-    out += static_cast<char>(0xC0 | code >> 6);
-    out += static_cast<char>(0x80 | (code & 0x3F));
-  } else if (code < 0x10000) {
-    out += static_cast<char>(0xE0 | code >> 12);
-    out += static_cast<char>(0x80 | (code >> 6 & 0x3F));
-    out += static_cast<char>(0x80 | (code & 0x3F));
-  } else {
-    out += static_cast<char>(0xF0 | code >> 18);
-    out += static_cast<char>(0x80 | (code >> 12 & 0x3F));
-    out += static_cast<char>(0x80 | (code >> 6 & 0x3F));
-    out += static_cast<char>(0x80 | (code & 0x3F));
-  }
-}
-
-bool read_hex4(std::string_view text, unsigned& code) {
-  if (text.size() < 4) {
-    return false;
-  }
-  const auto [end, error] = std::from_chars(text.data(), text.data() + 4, code, 16);
-  return error == std::errc() && end == text.data() + 4;
-}
-
 }  // namespace
 
 std::string_view to_string(FunctionKind kind) {
@@ -504,61 +478,6 @@ query::Compiled<StepList> compile_inner(std::string_view text, Dialect dialect, 
     list->at_item = text[0] == '@';
   }
   return list;
-}
-
-std::string unescape(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '\\' || i + 1 == text.size()) {
-      out += text[i];
-      continue;
-    }
-    const char c = text[++i];
-    unsigned code = 0;
-    if (c == 'u' && read_hex4(text.substr(i + 1), code)) {
-      i += 4;
-      unsigned low = 0;
-      if (code >= 0xD800 && code < 0xDC00 && text.substr(i + 1, 2) == "\\u" && read_hex4(text.substr(i + 3), low) &&
-          low >= 0xDC00 && low < 0xE000) {
-        code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
-        i += 6;
-      }
-      append_utf8(out, code);
-      continue;
-    }
-    constexpr std::string_view kLetters = "nrtbf";
-    constexpr std::string_view kControls = "\n\r\t\b\f";
-    const auto which = kLetters.find(c);
-    out += which == std::string_view::npos ? c : kControls[which];
-  }
-  return out;
-}
-
-bool read_lenient_json(std::string_view text, Value& value) {
-  std::string strict;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char quote = text[i];
-    if (quote != '\'' && quote != '"') {
-      strict += quote;
-      continue;
-    }
-    std::size_t end = i + 1;
-    while (end < text.size() && text[end] != quote) {
-      end += text[end] == '\\' ? 2 : 1;
-    }
-    if (end >= text.size()) {
-      return false;
-    }
-    append_json_string(strict, unescape(text.substr(i + 1, end - i - 1)));
-    i = end;
-  }
-  Result<Value> parsed = Value::from_text(std::move(strict));
-  if (!parsed) {
-    return false;
-  }
-  value = std::move(*parsed);
-  return true;
 }
 
 }  // namespace lockstep::jsonpath

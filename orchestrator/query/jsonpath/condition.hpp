@@ -47,6 +47,9 @@ struct Condition {
   Operand left, right;           ///< of comparison; existence: left only
 };
 
+/// Whether `comparison` holds; null stands for a path that selects nothing. `matches` never does: it needs a pattern.
+bool holds_between(Comparison comparison, const Node* left, const Node* right);
+
 /// Reads the text between `[?` and `]`, parentheses included.
 query::Compiled<Condition> compile_condition(std::string_view text, Dialect dialect, int nesting);
 
