@@ -6,14 +6,9 @@
 #include <vector>
 
 #include "query/expression.hpp"
+#include "query/jsonata/level.hpp"
 
 namespace lockstep::jsonata {
-
-/// Which language: the reference implementation's newest, or the one in state machines.
-enum class Level {
-  suite,  ///< jsonata 2.2.2, everything
-  asl     ///< 2.0.6 without $eval, with $partition $range $hash $random $uuid $parse, and AWS's limits
-};
 
 /// A field of a JSONata state: any JSON in which every string `{% … %}` is an expression and all else is literal. Compiles to a literal
 /// where there is none. `field` is the location's first part ("Output", "Choices[0]/Condition").

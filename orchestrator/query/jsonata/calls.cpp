@@ -1,0 +1,508 @@
+// Functions made, called, partially applied and chained.
+#include <array>
+
+#include "query/jsonata/evaluator.hpp"
+
+namespace lockstep::jsonata {
+
+namespace {
+
+/// What a call is named in its errors.
+std::string_view procedure_name(const Expr& procedure) {
+  return procedure.type == ExprType::path ? procedure.items[0]->text : procedure.text;
+}
+
+Function new_function(Function::Kind kind) {
+  Function f;
+  f.kind = kind;
+  return f;
+}
+
+/// Arguments on their way to a call; few, so mostly without an allocation.
+class ArgumentList {
+ public:
+  void push(const Item& item) {
+    if (size_ < few_.size()) {
+      few_[size_++] = item;
+      return;
+    }
+    if (many_.empty()) {
+      many_.assign(few_.begin(), few_.end());
+    }
+    many_.push_back(item);
+    ++size_;
+  }
+  const Item* data() const { return many_.empty() ? few_.data() : many_.data(); }
+  std::size_t size() const { return size_; }
+
+ private:
+  std::array<Item, 6> few_;
+  std::vector<Item> many_;
+  std::size_t size_ = 0;
+};
+
+std::string plural_of(std::string_view subtype) {
+  if (subtype == "a") {
+    return "\"arrays\"";
+  }
+  if (subtype == "b") {
+    return "\"booleans\"";
+  }
+  if (subtype == "f") {
+    return "\"functions\"";
+  }
+  if (subtype == "n") {
+    return "\"numbers\"";
+  }
+  if (subtype == "o") {
+    return "\"objects\"";
+  }
+  return subtype == "s" ? "\"strings\"" : "";
+}
+
+}  // namespace
+
+Item Evaluator::make_function(const Expr& e, Function::Kind kind, Item input, Frame* frame) {
+  ++captures_;
+  auto* f = heap_.make_array<Function>(1);
+  *f = new_function(kind);
+  f->expr = &e;
+  f->input = input;
+  f->frame = frame;
+  return function_item(f);
+}
+
+std::size_t Evaluator::arity(const Function& f) {
+  if (f.partial) {
+    return f.open_count;
+  }
+  switch (f.kind) {
+    case Function::Kind::native:
+      return f.native->arity;
+    case Function::Kind::lambda:
+      return f.expr->parameters.size();
+    case Function::Kind::regex:
+      return 2;
+    case Function::Kind::next_match:
+      return 0;
+    default:
+      return 1;
+  }
+}
+
+Item Evaluator::eval_call(const Expr& e, Item input, Frame* frame, const Item* applied_to) {
+  check_stack();
+  const Item procedure = eval(*e.a, input, frame);
+  if (procedure.is_undefined() && e.a->type == ExprType::path && !e.a->items[0]->text.empty() &&
+      truthy_or_function(lookup_name(e.a->items[0]->text, frame))) {
+    Problem p = problem("T1005", e.position);
+    p.token = e.a->items[0]->text;
+    p.has_token = true;
+    throw p;
+  }
+  ArgumentList arguments;
+  if (applied_to != nullptr) {
+    arguments.push(*applied_to);
+  }
+  for (const Expr* argument : e.items) {
+    arguments.push(eval(*argument, input, frame));
+  }
+  const std::string_view name = procedure_name(*e.a);
+  if (procedure.is_function()) {
+    Function& f = *procedure.u.function;
+    f.position = e.position;
+    f.token_text = name.data();
+    f.token_size = static_cast<std::uint32_t>(name.size());
+  }
+  try {
+    return apply(procedure, arguments.data(), arguments.size(), input, frame);
+  } catch (Problem& p) {
+    if (p.position <= 0) {
+      p.position = e.position;
+    }
+    if (!p.has_token) {
+      p.token = name;
+      p.has_token = true;
+    }
+    throw;
+  }
+}
+
+bool Evaluator::truthy_or_function(const Item& item) {
+  return item.is_function() || truthy(item);
+}
+
+Item Evaluator::apply(Item procedure, const Item* arguments, std::size_t size, Item input, Frame* frame) {
+  const Heap::Mark mark = heap_.mark();
+  const std::uint64_t captures = captures_;
+  Item result = apply_once(procedure, arguments, size, input, frame);
+  while (result.tag == Tag::tail_call) {
+    const Expr& call = *tail_expr_;
+    const Item context = tail_input_;
+    Frame* inner = tail_frame_;
+    const Item next = eval(*call.a, context, inner);
+    if (next.is_function()) {
+      Function& f = *next.u.function;
+      if (call.a->type == ExprType::variable) {
+        f.token_text = call.a->text.data();
+        f.token_size = static_cast<std::uint32_t>(call.a->text.size());
+      }
+      f.position = call.a->position;
+    }
+    ArgumentList list;
+    bool scalars = true;
+    for (const Expr* argument : call.items) {
+      const Item value = eval(*argument, context, inner);
+      scalars = scalars && value.is_scalar();
+      list.push(value);
+    }
+    if (scalars && captures == captures_) {
+      heap_.reset(mark);  // a loop written as a tail call runs in constant memory
+    }
+    result = apply_once(next, list.data(), list.size(), input, frame);
+  }
+  return result;
+}
+
+Item Evaluator::apply_once(Item procedure, const Item* arguments, std::size_t size, Item input, Frame* frame) {
+  if (!procedure.is_function()) {
+    throw problem("T1006");
+  }
+  spend(1);
+  Function& f = *procedure.u.function;
+  try {
+    return apply_function(f, arguments, size, input, frame);
+  } catch (Problem& p) {
+    if (!p.has_token && f.token_text != nullptr) {
+      p.token.assign(f.token_text, f.token_size);
+      p.has_token = true;
+    }
+    if (f.position > 0) {
+      p.position = f.position;
+    }
+    throw;
+  }
+}
+
+Item Evaluator::apply_function(Function& f, const Item* arguments, std::size_t size, const Item& input, Frame* frame) {
+  const Signature* signature = nullptr;
+  if (!f.partial) {
+    signature = f.kind == Function::Kind::native   ? f.native->signature.get()
+                : f.kind == Function::Kind::lambda ? f.expr->signature
+                                                   : nullptr;
+  }
+  if (f.kind == Function::Kind::native && signature != nullptr) {
+    // The usual case without ceremony: as many arguments as parameters, each of a type that fits.
+    const auto& parameters = signature->parameters();
+    if (size == parameters.size()) {
+      bool fits = true;
+      for (std::size_t i = 0; i < size && fits; ++i) {
+        const char symbol = symbol_of(arguments[i]);
+        fits = (parameters[i].mask & Signature::bit(symbol)) != 0 &&
+               (parameters[i].type != 'a' || (symbol == 'a' && parameters[i].subtype.empty()));
+      }
+      if (fits) {
+        return f.native->call(*this, {arguments, size, input, frame});
+      }
+    }
+  }
+  if (signature != nullptr) {
+    std::vector<Item> fitted;
+    validate(*signature, arguments, size, input, fitted);
+    if (f.kind == Function::Kind::native) {
+      return f.native->call(*this, {fitted.data(), fitted.size(), input, frame});
+    }
+    return apply_lambda(f, fitted.data(), fitted.size());
+  }
+  switch (f.kind) {
+    case Function::Kind::lambda:
+      return apply_lambda(f, arguments, size);
+    case Function::Kind::native: {
+      // Partially applied: the open parameters in their order, the others as they were given.
+      std::vector<Item> all(f.bound, f.bound + f.native->parameters);
+      for (std::uint32_t i = 0; i < f.open_count; ++i) {
+        all[f.open[i]] = i < size ? arguments[i] : Item();
+      }
+      while (!all.empty() && all.back().is_undefined()) {
+        all.pop_back();
+      }
+      std::vector<Item> fitted;
+      validate(*f.native->signature, all.data(), all.size(), Item(), fitted);
+      return f.native->call(*this, {fitted.data(), fitted.size(), Item(), frame});
+    }
+    case Function::Kind::regex: {
+      const Item subject = size > 0 ? arguments[0] : Item();
+      if (!subject.is_string()) {
+        return {};
+      }
+      return match_item(*f.expr->regex, *f.expr, subject, 0, false);
+    }
+    case Function::Kind::next_match:
+      return match_item(*f.expr->regex, *f.expr, f.input, static_cast<std::size_t>(f.second.u.number), true);
+    case Function::Kind::transform: {
+      const Item subject = size > 0 ? arguments[0] : Item();
+      if (size > 1 || !(subject.is_undefined() || subject.is_object() || subject.is_array())) {
+        Problem p = problem("T0410");
+        p.index = size > 1 ? 2 : 1;
+        p.value_json = describe(subject);
+        throw p;
+      }
+      return apply_transform(f, subject);
+    }
+    case Function::Kind::chain: {
+      const Item inner = apply(f.input, arguments, std::min<std::size_t>(size, 1), Item(), frame);
+      return apply(f.second, &inner, 1, Item(), frame);
+    }
+  }
+  return {};
+}
+
+Item Evaluator::apply_lambda(Function& f, const Item* arguments, std::size_t size) {
+  const Expr& e = *f.expr;
+  const Heap::Mark mark = heap_.mark();
+  const std::uint64_t captures = captures_;
+  Frame* frame = make_frame(f.frame, *e.scope);
+  if (f.partial) {
+    for (std::size_t i = 0; i < e.parameters.size(); ++i) {
+      frame->slots[e.parameters[i]] = f.bound[i];
+    }
+    for (std::uint32_t i = 0; i < f.open_count; ++i) {
+      frame->slots[e.parameters[f.open[i]]] = i < size ? arguments[i] : Item();
+    }
+  } else {
+    for (std::size_t i = 0; i < e.parameters.size(); ++i) {
+      frame->slots[e.parameters[i]] = i < size ? arguments[i] : Item();
+    }
+  }
+  const Item result = eval(*e.a, f.input, frame);
+  // Nothing that the call has made can be seen any more: the next call may have its memory.
+  if (captures == captures_ && result.is_scalar()) {
+    heap_.reset(mark);
+  }
+  return result;
+}
+
+Item Evaluator::call(Function& function, const Item* arguments, std::size_t size) {
+  return apply(function_item(&function), arguments, size, null_item(), nullptr);
+}
+
+// --- signatures ---
+
+Item Evaluator::coerce(const Signature::Parameter& parameter, Item argument, char symbol, std::string_view matched,
+                       std::size_t index) {
+  if (parameter.type != 'a') {
+    return argument;
+  }
+  if (symbol == 'm') {
+    return {};
+  }
+  if (!parameter.subtype.empty()) {
+    bool fits = true;
+    if (symbol != 'a') {
+      fits = matched == parameter.subtype;
+    } else if (size_of(argument) > 0) {
+      const char wanted = parameter.subtype[0];
+      const std::size_t size = size_of(argument);
+      if (argument.tag == Tag::range) {
+        fits = wanted == 'n';
+      } else {
+        spend(size / 8 + 1);
+        for (std::size_t i = 0; i < size && fits; ++i) {
+          fits = symbol_of(at(argument, i)) == wanted;
+        }
+      }
+    }
+    if (!fits) {
+      Problem p = problem("T0412");
+      p.index = static_cast<std::int32_t>(index + 1);
+      p.value_json = describe(argument);
+      p.value2_json = plural_of(parameter.subtype);
+      throw p;
+    }
+  }
+  return symbol == 'a' ? argument : array_of(&argument, 1, false);
+}
+
+void Evaluator::validate(const Signature& signature, const Item* arguments, std::size_t size, const Item& context,
+                         std::vector<Item>& out) {
+  const auto& parameters = signature.parameters();
+  std::string symbols;
+  for (std::size_t i = 0; i < size; ++i) {
+    symbols += symbol_of(arguments[i]);
+  }
+  std::vector<std::uint32_t> taken;
+  if (!signature.fit(symbols.data(), size, parameters.size(), true, taken)) {
+    std::size_t good = 0;
+    for (std::size_t count = 1; count <= parameters.size(); ++count) {
+      if (!signature.fit(symbols.data(), size, count, false, taken)) {
+        break;
+      }
+      good = 0;
+      for (const std::uint32_t n : taken) {
+        good += n;
+      }
+    }
+    Problem p = problem("T0410");
+    p.index = static_cast<std::int32_t>(good + 1);
+    p.value_json = describe(good < size ? arguments[good] : Item());
+    throw p;
+  }
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const Signature::Parameter& parameter = parameters[i];
+    if (taken[i] == 0) {
+      if (!parameter.context) {
+        out.push_back(next < size ? arguments[next] : Item());
+        ++next;
+        continue;
+      }
+      if ((parameter.mask & Signature::bit(symbol_of(context))) == 0) {
+        Problem p = problem("T0411");
+        p.index = static_cast<std::int32_t>(next + 1);
+        p.value_json = describe(context);
+        throw p;
+      }
+      out.push_back(context);
+      continue;
+    }
+    const std::string_view matched = std::string_view(symbols).substr(next, taken[i]);
+    for (std::uint32_t k = 0; k < taken[i]; ++k, ++next) {
+      out.push_back(coerce(parameter, next < size ? arguments[next] : Item(), matched[k], matched, next));
+    }
+  }
+}
+
+// --- partial application, chains ---
+
+Item Evaluator::eval_partial(const Expr& e, Item input, Frame* frame) {
+  ArgumentList arguments;
+  std::vector<bool> open;
+  for (const Expr* argument : e.items) {
+    const bool is_open = argument->type == ExprType::operator_name && argument->text == "?";
+    open.push_back(is_open);
+    arguments.push(is_open ? Item() : eval(*argument, input, frame));
+  }
+  const Item procedure = eval(*e.a, input, frame);
+  if (!procedure.is_function()) {
+    const bool forgotten = procedure.is_undefined() && e.a->type == ExprType::path &&
+                           truthy_or_function(lookup_name(e.a->items[0]->text, frame));
+    Problem p = problem(forgotten ? "T1007" : "T1008", e.position);
+    p.token = procedure_name(*e.a);
+    p.has_token = true;
+    throw p;
+  }
+  ++captures_;
+  const Function& from = *procedure.u.function;
+  auto* f = heap_.make_array<Function>(1);
+  *f = from;
+  f->position = 0;
+  f->token_text = nullptr;
+  std::size_t parameters = 1;
+  if (from.kind == Function::Kind::native) {
+    parameters = from.native->parameters;
+  } else if (from.kind == Function::Kind::lambda) {
+    parameters = from.expr->parameters.size();
+  } else {
+    return function_item(f);  // a regex, a transform or a chain takes its one argument whenever it comes
+  }
+  auto* bound = heap_.make_array<Item>(parameters);
+  auto* still_open = heap_.make_array<std::uint32_t>(parameters);
+  if (from.partial) {
+    std::copy_n(from.bound, parameters, bound);
+  } else {
+    std::fill_n(bound, parameters, Item());
+  }
+  const std::size_t available = from.partial ? from.open_count : parameters;
+  std::uint32_t count = 0;
+  for (std::size_t i = 0; i < available; ++i) {
+    const std::uint32_t parameter = from.partial ? from.open[i] : static_cast<std::uint32_t>(i);
+    if (i < open.size() && open[i]) {
+      still_open[count++] = parameter;
+    } else {
+      bound[parameter] = i < arguments.size() ? arguments.data()[i] : Item();
+    }
+  }
+  f->partial = true;
+  f->bound = bound;
+  f->open = still_open;
+  f->open_count = count;
+  return function_item(f);
+}
+
+Item Evaluator::eval_apply(const Expr& e, Item input, Frame* frame) {
+  check_stack();
+  const Item left = eval(*e.a, input, frame);
+  if (e.b->type == ExprType::function) {
+    return eval_call(*e.b, input, frame, &left);
+  }
+  const Item function = eval(*e.b, input, frame);
+  if (!function.is_function()) {
+    Problem p = problem("T2006", e.position);
+    p.value_json = describe(function);
+    throw p;
+  }
+  if (!left.is_function()) {
+    return apply(function, &left, 1, null_item(), frame);
+  }
+  ++captures_;
+  auto* chain = heap_.make_array<Function>(1);
+  *chain = new_function(Function::Kind::chain);
+  chain->input = left;
+  chain->second = function;
+  return function_item(chain);
+}
+
+// --- transforms ---
+
+Item Evaluator::apply_transform(const Function& f, const Item& input) {
+  if (input.is_undefined()) {
+    return input;
+  }
+  const Expr& e = *f.expr;
+  const Item cloner = eval_variable(*e.items[0], input, f.frame);
+  if (!cloner.is_function()) {
+    throw problem("T2013", e.position);
+  }
+  const Item result = apply(cloner, &input, 1, null_item(), f.frame);
+  const Item matches = eval(*e.a, result, f.frame);
+  if (matches.is_undefined()) {
+    return result;
+  }
+  const std::size_t count = matches.is_array() ? size_of(matches) : 1;
+  for (std::size_t i = 0; i < count; ++i) {
+    const Item match = matches.is_array() ? at(matches, i) : matches;
+    const Item update = eval(*e.b, match, f.frame);
+    if (!update.is_undefined()) {
+      if (!update.is_object()) {
+        Problem p = problem("T2011", e.b->position);
+        p.value_json = describe(update);
+        throw p;
+      }
+      if (match.tag == Tag::object) {
+        each_member(update, [&](std::string_view key, const Item& value) { set(*match.u.object, key, value); });
+      }
+    }
+    if (e.c == nullptr) {
+      continue;
+    }
+    const Item deletions = eval(*e.c, match, f.frame);
+    if (deletions.is_undefined()) {
+      continue;
+    }
+    const std::size_t names = deletions.is_array() ? size_of(deletions) : 1;
+    for (std::size_t k = 0; k < names; ++k) {
+      const Item name = deletions.is_array() ? at(deletions, k) : deletions;
+      if (!name.is_string()) {
+        Problem p = problem("T2012", e.c->position);
+        p.value_json = describe(deletions);
+        throw p;
+      }
+    }
+    for (std::size_t k = 0; k < names && match.tag == Tag::object; ++k) {
+      remove(*match.u.object, (deletions.is_array() ? at(deletions, k) : deletions).as_string());
+    }
+  }
+  return result;
+}
+
+}  // namespace lockstep::jsonata

@@ -1,0 +1,354 @@
+// Location paths: steps mapped over a context, predicates, order-by.
+#include <cmath>
+
+#include "query/jsonata/evaluator.hpp"
+#include "query/jsonata/text.hpp"
+
+namespace lockstep::jsonata {
+
+// One member by name. The place where the last object had it is tried first: records of one shape are the rule.
+Item Evaluator::name_of(const Expr& step, const Item& input) {
+  if (input.tag == Tag::node_object) {
+    const Node& node = *input.u.node;
+    const std::size_t size = node.size();
+    std::uint32_t& hint = hints_[step.hint];
+    if (hint < size) {
+      const Member& guess = node.member(hint);
+      if (guess.key_hash == step.hash && guess.key() == step.text) {
+        return node_item(guess.value(), input.count);
+      }
+    }
+    if (size <= 12) {
+      for (std::uint32_t i = 0; i < size; ++i) {
+        const Member& member = node.member(i);
+        if (member.key_hash == step.hash && member.key() == step.text) {
+          hint = i;
+          return node_item(member.value(), input.count);
+        }
+      }
+      return {};
+    }
+    const Node* found = node.find(step.text);
+    return found != nullptr ? node_item(*found, input.count) : Item();
+  }
+  return lookup(input, step.text, step.hash);
+}
+
+// --- paths of names only: no sequence is built between the steps ---
+
+Item Evaluator::eval_names(const Expr& e, std::size_t first_step, Item input) {
+  if (depth_ >= limits_.depth) {
+    enter();
+  }
+  const std::size_t steps = e.items.size();
+  std::size_t i = first_step;
+  Item at_item = input;
+  if (i == steps) {
+    // `$x` alone as a path: a sequence of the one value.
+    return at_item;
+  }
+  // As long as there is one object, there is nothing to collect.
+  while (at_item.is_object()) {
+    spend(1);
+    const Item next = name_of(*e.items[i], at_item);
+    if (next.is_undefined()) {
+      return next;
+    }
+    at_item = next;
+    if (++i == steps) {
+      // The last step gives a plain array as it is; a sequence is copied, since its flags may change.
+      if (is_sequence(at_item)) {
+        Collector copy(*this);
+        copy.push_flat(at_item);
+        return copy.to_array(true);
+      }
+      return at_item;
+    }
+  }
+  if (!at_item.is_array()) {
+    return {};
+  }
+  Collector out(*this);
+  Item first;
+  std::size_t count = 0;
+  const std::size_t size = size_of(at_item);
+  for (std::size_t k = 0; k < size; ++k) {
+    walk_names(e, i, at(at_item, k), out, first, count);
+  }
+  if (count == 1 && first.is_array() && !is_sequence(first)) {
+    return first;
+  }
+  return out.to_array(true);
+}
+
+// Follows the names from step `at_step` on for one item; what the last step gives goes to `out`, flattened by one level.
+void Evaluator::walk_names(const Expr& e, std::size_t at_step, const Item& item, Collector& out, Item& first,
+                           std::size_t& count) {
+  spend(1);
+  Item value = name_of(*e.items[at_step], item);
+  if (value.tag == Tag::array) {
+    value = unwrap(*e.items[at_step], value);  // looking a name up in a nested array gives a sequence
+  }
+  if (value.is_undefined()) {
+    return;
+  }
+  if (at_step + 1 == e.items.size()) {
+    if (++count == 1) {
+      first = value;
+    }
+    out.push_flat(value);
+    return;
+  }
+  if (value.is_array() && !is_cons(value)) {
+    check_stack();
+    const std::size_t size = size_of(value);
+    for (std::size_t k = 0; k < size; ++k) {
+      walk_names(e, at_step + 1, jsonata::at(value, k), out, first, count);
+    }
+    return;
+  }
+  walk_names(e, at_step + 1, value, out, first, count);
+}
+
+// --- paths in general ---
+
+Item Evaluator::eval_path(const Expr& e, Item input, Frame* frame) {
+  const std::vector<Expr*>& steps = e.items;
+  Item current = input;  // the context: an array of items, or (single) one item
+  bool single = !input.is_array() || steps[0]->type == ExprType::variable;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const Expr& step = *steps[i];
+    if (i == 0 && step.cons_array) {
+      current = eval(step, single ? sequence_of(current) : current, frame);
+    } else {
+      current = eval_step(step, current, single, i + 1 == steps.size(), frame);
+    }
+    single = false;
+    if (current.is_undefined() || (current.is_array() && size_of(current) == 0)) {
+      break;
+    }
+    if (!current.is_array()) {
+      single = true;
+    }
+  }
+  if (single) {
+    if (!e.keep_singleton_array && !e.keep_array && e.group == nullptr) {
+      return current;
+    }
+    current = sequence_of(current);
+  }
+  if (e.keep_singleton_array && current.is_array()) {
+    if (is_cons(current) && !is_sequence(current)) {
+      current = sequence_of(current);
+    }
+    if (current.tag == Tag::array) {
+      current.u.array->keep_singleton = true;
+    }
+  }
+  return e.group != nullptr ? eval_group(*e.group, current, frame, nullptr) : current;
+}
+
+// Maps `step` over the context. One result that is no array comes back as it is instead of as a sequence of one.
+Item Evaluator::eval_step(const Expr& step, const Item& input, bool single, bool last, Frame* frame) {
+  if (step.type == ExprType::sort) {
+    Item sorted = eval_sort(step, single ? sequence_of(input) : input, frame, nullptr);
+    for (const Stage& stage : step.stages) {
+      sorted = filter(*stage.filter, sorted, frame);
+    }
+    return sorted;
+  }
+  Collector out(*this);
+  Item first;
+  std::size_t count = 0;
+  const std::size_t size = single ? 1 : size_of(input);
+  for (std::size_t i = 0; i < size; ++i) {
+    const Item item = single ? input : at(input, i);
+    Item result = eval(step, item, frame);
+    for (const Stage& stage : step.stages) {
+      result = filter(*stage.filter, result, frame);
+    }
+    if (result.is_undefined()) {
+      continue;
+    }
+    if (++count == 1) {
+      first = result;
+      continue;
+    }
+    if (count == 2) {
+      out.push_flat(first);
+    }
+    out.push_flat(result);
+  }
+  if (count != 1) {
+    return out.to_array(true);
+  }
+  if (!first.is_array()) {
+    return first;
+  }
+  if (is_cons(first)) {
+    return last ? first : sequence_of(first);
+  }
+  if (!is_sequence(first)) {
+    return first;  // the last step gives a plain array as it is; for the next step it is as good as a copy
+  }
+  // A sequence of our own to put flags on; the elements are shared.
+  auto* copy = heap_.make_array<Array>(1);
+  *copy = {first.u.array->items, first.u.array->size, first.u.array->size, true, false, false, false, false};
+  return array_item(copy);
+}
+
+Item Evaluator::filter(const Expr& predicate, Item input, Frame* frame) {
+  const bool is_array = input.is_array();
+  const std::size_t size = is_array ? size_of(input) : 1;
+  if (predicate.type == ExprType::number) {
+    double index = std::floor(predicate.constant.u.number);
+    if (index < 0) {
+      index += static_cast<double>(size);
+    }
+    Item item;
+    if (index >= 0 && index < static_cast<double>(size)) {
+      item = is_array ? at(input, static_cast<std::size_t>(index)) : input;
+    }
+    if (item.is_undefined()) {
+      return array_item(make_array(0, true));
+    }
+    return item.is_array() ? item : sequence_of(item);
+  }
+  Collector out(*this);
+  for (std::size_t i = 0; i < size; ++i) {
+    const Item item = is_array ? at(input, i) : input;
+    const Heap::Mark mark = heap_.mark();
+    const std::uint64_t captures = captures_;
+    const Item result = eval(predicate, item, frame);
+    std::size_t times = 0;
+    if (selects(predicate, result, i, size, times)) {
+      for (std::size_t k = 0; k < times; ++k) {
+        out.push(item);
+      }
+    }
+    if (predicate.scalar_only && captures == captures_) {
+      heap_.reset(mark);
+    }
+  }
+  return out.to_array(true);
+}
+
+// Whether a predicate's result picks element `index` of `size`, and how many times.
+bool Evaluator::selects(const Expr& /*predicate*/, const Item& result, std::size_t index, std::size_t size,
+                        std::size_t& times) {
+  times = 0;
+  if (result.is_boolean()) {
+    times = result.u.boolean ? 1 : 0;
+    return times != 0;
+  }
+  const auto hits = [&](const Item& number) {
+    double at = std::floor(number.as_double());
+    if (at < 0) {
+      at += static_cast<double>(size);
+    }
+    return at == static_cast<double>(index);
+  };
+  if (is_numeric(result)) {
+    times = hits(result) ? 1 : 0;
+    return times != 0;
+  }
+  if (result.is_array()) {
+    const std::size_t count = size_of(result);
+    spend(count);
+    bool numbers = true;
+    for (std::size_t k = 0; k < count && numbers; ++k) {
+      numbers = is_numeric(at(result, k));
+    }
+    if (numbers) {
+      for (std::size_t k = 0; k < count; ++k) {
+        times += hits(at(result, k)) ? 1 : 0;
+      }
+      return times != 0;
+    }
+  }
+  times = truthy(result) ? 1 : 0;
+  return times != 0;
+}
+
+// --- order-by ---
+
+Item Evaluator::eval_sort(const Expr& e, const Item& input, Frame* frame, const Scope* tuple_scope) {
+  const std::size_t size = size_of(input);
+  if (size <= 1) {
+    return input;
+  }
+  // Every element's terms are evaluated once, when they are first needed, and kept beside it.
+  struct Keyed {
+    Item element;
+    Item* keys;
+  };
+  const std::size_t terms = e.terms.size();
+  Array* result = make_array(size, false);
+  result->size = static_cast<std::uint32_t>(size);
+  result->tuple_stream = tuple_scope != nullptr;
+  auto* keyed = heap_.make_array<Keyed>(size);
+  auto* keys = heap_.make_array<Item>(size * terms);
+  Item unset;
+  unset.tag = Tag::unset;
+  std::fill_n(keys, size * terms, unset);
+  Array* order = make_array(size, false);  // places in `keyed`
+  for (std::size_t i = 0; i < size; ++i) {
+    keyed[i] = {at(input, i), keys + i * terms};
+    order->items[i] = number_item(static_cast<double>(i));
+  }
+  const auto key_of = [&](const Keyed& element, std::size_t term) {
+    Item& key = element.keys[term];
+    if (key.tag == Tag::unset) {
+      const Item& item = element.element;
+      key = tuple_scope == nullptr
+                ? eval(*e.terms[term].expression, item, frame)
+                : eval(*e.terms[term].expression, item.u.tuple->at, tuple_frame(*item.u.tuple, *tuple_scope, frame));
+    }
+    return key;
+  };
+  const auto after = [&](const Item& left, const Item& right) {
+    const Keyed& a = keyed[static_cast<std::size_t>(left.u.number)];
+    const Keyed& b = keyed[static_cast<std::size_t>(right.u.number)];
+    for (std::size_t term = 0; term < terms; ++term) {
+      const Item x = key_of(a, term);
+      const Item y = key_of(b, term);
+      if (x.is_undefined() && y.is_undefined()) {
+        continue;
+      }
+      if (x.is_undefined() || y.is_undefined()) {
+        return x.is_undefined();  // last, whatever the direction
+      }
+      const auto sortable = [](const Item& item) { return item.is_string() || item.is_number(); };
+      if (!sortable(x) || !sortable(y)) {
+        Problem p = problem("T2008", e.position);
+        p.value_json = describe(sortable(x) ? y : x);
+        throw p;
+      }
+      if (x.is_string() != y.is_string()) {
+        Problem p = problem("T2007", e.position);
+        p.value_json = describe(x);
+        p.value2_json = describe(y);
+        throw p;
+      }
+      int order_of = 0;
+      if (x.is_string()) {
+        order_of = compare_units(x.as_string(), y.as_string());
+      } else {
+        const double p = x.as_double();
+        const double q = y.as_double();
+        order_of = p == q ? 0 : p < q ? -1 : 1;
+      }
+      if (order_of != 0) {
+        return (order_of > 0) != e.terms[term].descending;
+      }
+    }
+    return false;
+  };
+  merge_sort(order->items, size, after);
+  for (std::size_t i = 0; i < size; ++i) {
+    result->items[i] = keyed[static_cast<std::size_t>(order->items[i].u.number)].element;
+  }
+  return array_item(result);
+}
+
+}  // namespace lockstep::jsonata

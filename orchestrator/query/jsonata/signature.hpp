@@ -1,0 +1,45 @@
+// A function's signature, such as <s-nn?:s>: which arguments it takes and how they are made to fit.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "query/jsonata/item.hpp"
+
+namespace lockstep::jsonata {
+
+/// Immutable once parsed.
+class Signature {
+ public:
+  struct Parameter {
+    char type = 'x';         ///< '(' for a choice
+    std::uint16_t mask = 0;  ///< bits of the symbols that fit
+    bool optional = false;
+    bool repeats = false;
+    bool context = false;  ///< taken from the context where it is not given
+    std::string subtype;   ///< what an array holds
+  };
+
+  /// `text` begins with <. Throws Problem with the offset in it as position.
+  static std::unique_ptr<Signature> parse(std::string_view text);
+
+  /// How many of `symbols` each of the first `count` parameters takes, the greedy way; false where they do not fit.
+  /// `whole`: all symbols must be taken.
+  bool fit(const char* symbols, std::size_t size, std::size_t count, bool whole,
+           std::vector<std::uint32_t>& taken) const;
+
+  const std::vector<Parameter>& parameters() const { return parameters_; }
+  /// The bit of the symbol `c`.
+  static std::uint16_t bit(char c);
+
+ private:
+  std::vector<Parameter> parameters_;
+};
+
+/// s, n, b, l (null), a, o, f or m (missing).
+char symbol_of(const Item& item);
+
+}  // namespace lockstep::jsonata

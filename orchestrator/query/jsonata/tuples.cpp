@@ -1,0 +1,311 @@
+// Paths that bind variables along the way (@, #, %), and grouping.
+#include "query/jsonata/evaluator.hpp"
+#include "query/jsonata/text.hpp"
+
+namespace lockstep::jsonata {
+
+Tuple* Evaluator::make_tuple(const Scope& scope, const Tuple* copy) {
+  const std::size_t slots = scope.names.size();
+  auto* tuple = static_cast<Tuple*>(heap_.allocate(sizeof(Tuple) + slots * sizeof(Item)));
+  tuple->slots = reinterpret_cast<Item*>(tuple + 1);
+  if (copy != nullptr) {
+    tuple->at = copy->at;
+    std::copy_n(copy->slots, slots, tuple->slots);
+  } else {
+    tuple->at = Item();
+    Item unset;
+    unset.tag = Tag::unset;
+    std::fill_n(tuple->slots, slots, unset);
+  }
+  return tuple;
+}
+
+Frame* Evaluator::tuple_frame(const Tuple& tuple, const Scope& scope, Frame* frame) {
+  auto* inner = heap_.make_array<Frame>(1);
+  *inner = {frame, &scope, tuple.slots};
+  return inner;
+}
+
+Item Evaluator::eval_tuple_path(const Expr& e, Item input, Frame* frame) {
+  const Scope& scope = *e.scope;
+  const std::vector<Expr*>& steps = e.items;
+  // Until the first step that binds a variable this is a path like any other.
+  Item current = input.is_array() && steps[0]->type != ExprType::variable ? input : sequence_of(input);
+  bool tuples = false;  // a step has asked for tuples
+  bool bound = false;   // `current` is a tuple stream
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const Expr& step = *steps[i];
+    tuples |= step.tuple;
+    if (i == 0 && step.cons_array) {
+      current = eval(step, current, frame);
+    } else if (tuples) {
+      current = tuple_step(step, current, bound, scope, frame);
+      bound = true;
+      continue;
+    } else {
+      current = eval_step(step, current, false, i + 1 == steps.size(), frame);
+    }
+    if (!current.is_array()) {
+      current = current.is_undefined() ? array_item(make_array(0, true)) : sequence_of(current);
+    }
+    if (!tuples && size_of(current) == 0) {
+      break;
+    }
+  }
+  if (e.group != nullptr) {
+    return eval_group(*e.group, current, frame, bound ? &scope : nullptr);
+  }
+  if (bound && !e.tuple) {
+    Collector out(*this);
+    for (std::size_t i = 0; i < size_of(current); ++i) {
+      out.push(at(current, i).u.tuple->at);
+    }
+    current = out.to_array(true);
+  }
+  if (e.keep_singleton_array && current.tag == Tag::array) {
+    current.u.array->keep_singleton = true;
+  }
+  return current;
+}
+
+Item Evaluator::tuple_step(const Expr& step, const Item& input, bool bound, const Scope& scope, Frame* frame) {
+  Collector out(*this);
+  if (step.type == ExprType::sort) {
+    const Item sorted = eval_sort(step, input, frame, bound ? &scope : nullptr);
+    for (std::size_t i = 0; i < size_of(sorted); ++i) {
+      if (bound) {
+        out.push(at(sorted, i));
+      } else {
+        Tuple* tuple = make_tuple(scope, nullptr);
+        tuple->at = at(sorted, i);
+        out.push(tuple_item(tuple));
+      }
+    }
+    if (step.index >= 0) {
+      for (std::size_t i = 0; i < out.size(); ++i) {
+        out[i].u.tuple->slots[step.index] = number_item(static_cast<double>(i));
+      }
+    }
+  } else {
+    const std::size_t size = size_of(input);
+    for (std::size_t i = 0; i < size; ++i) {
+      const Tuple* from = nullptr;
+      if (bound) {
+        from = at(input, i).u.tuple;
+      } else {
+        Tuple* fresh = make_tuple(scope, nullptr);
+        fresh->at = at(input, i);
+        from = fresh;
+      }
+      const Item result = eval(step, from->at, tuple_frame(*from, scope, frame));
+      if (result.is_undefined()) {
+        continue;
+      }
+      const bool several = result.is_array();
+      const bool stream = is_tuple_stream(result);
+      const std::size_t count = several ? size_of(result) : 1;
+      spend(count);
+      for (std::size_t k = 0; k < count; ++k) {
+        const Item item = several ? at(result, k) : result;
+        Tuple* tuple = make_tuple(scope, from);
+        if (stream) {
+          tuple->at = item.u.tuple->at;
+          for (std::size_t s = 0; s < scope.names.size(); ++s) {
+            if (item.u.tuple->slots[s].tag != Tag::unset) {
+              tuple->slots[s] = item.u.tuple->slots[s];
+            }
+          }
+        } else {
+          if (step.focus >= 0) {
+            tuple->slots[step.focus] = item;
+          } else {
+            tuple->at = item;
+          }
+          if (step.index >= 0) {
+            tuple->slots[step.index] = number_item(static_cast<double>(k));
+          }
+          if (step.ancestor >= 0) {
+            tuple->slots[step.ancestor] = from->at;
+          }
+        }
+        out.push(tuple_item(tuple));
+      }
+    }
+  }
+  Item result = out.to_array(true);
+  result.u.array->tuple_stream = true;
+  return step.stages.empty() ? result : tuple_stages(step, result, scope, frame);
+}
+
+Item Evaluator::tuple_stages(const Expr& step, Item tuples, const Scope& scope, Frame* frame) {
+  for (const Stage& stage : step.stages) {
+    const std::size_t size = size_of(tuples);
+    if (stage.filter == nullptr) {
+      for (std::size_t i = 0; i < size; ++i) {
+        at(tuples, i).u.tuple->slots[stage.index] = number_item(static_cast<double>(i));
+      }
+      continue;
+    }
+    Collector out(*this);
+    for (std::size_t i = 0; i < size; ++i) {
+      const Item item = at(tuples, i);
+      const Tuple& tuple = *item.u.tuple;
+      const Item result = stage.filter->type == ExprType::number
+                              ? stage.filter->constant
+                              : eval(*stage.filter, tuple.at, tuple_frame(tuple, scope, frame));
+      std::size_t times = 0;
+      if (selects(*stage.filter, result, i, size, times)) {
+        for (std::size_t k = 0; k < times; ++k) {
+          out.push(item);
+        }
+      }
+    }
+    tuples = out.to_array(true);
+    tuples.u.array->tuple_stream = true;
+  }
+  return tuples;
+}
+
+// --- grouping and object constructors ---
+
+namespace {
+
+constexpr std::uint32_t kEnd = UINT32_MAX;
+
+// The elements of one group, as a list through the input.
+struct Group {
+  std::string_view key;
+  std::uint32_t hash;
+  std::uint32_t pair;
+  std::uint32_t first;
+  std::uint32_t last;
+  std::uint32_t count;
+};
+
+}  // namespace
+
+Item Evaluator::eval_group(const Expr& group, Item input, Frame* frame, const Scope* tuple_scope) {
+  const bool several = input.is_array();
+  if (group.unique_literal_keys && !several) {
+    // An object constructor on one context item: nothing to group.
+    Object* object = make_object(group.pairs.size());
+    for (const auto& [key, value] : group.pairs) {
+      if (depth_ >= limits_.depth) {
+        enter();
+      }
+      const Item item = eval(*value, input, frame);
+      if (!item.is_undefined()) {
+        set(*object, key->text, key->hash, item);
+      }
+    }
+    return object_item(object);
+  }
+  std::size_t size = several ? size_of(input) : 1;
+  const bool empty = size == 0 && tuple_scope == nullptr;
+  size = empty ? 1 : size;
+  const auto element = [&](std::size_t i) { return empty ? Item() : several ? at(input, i) : input; };
+
+  std::vector<Group> groups;
+  Object* places = make_object(4);  // key -> place in `groups`
+  auto* next = heap_.make_array<std::uint32_t>(size);
+  std::fill_n(next, size, kEnd);
+  // With more than one pair an element is in several groups: each pair has lists of its own.
+  std::vector<std::uint32_t*> lists(group.pairs.size(), nullptr);
+  for (std::size_t i = 0; i < size; ++i) {
+    const Item item = element(i);
+    Frame* inner = tuple_scope != nullptr ? tuple_frame(*item.u.tuple, *tuple_scope, frame) : frame;
+    const Item context = tuple_scope != nullptr ? item.u.tuple->at : item;
+    for (std::size_t pair = 0; pair < group.pairs.size(); ++pair) {
+      const Item key = eval(*group.pairs[pair].first, context, inner);
+      if (key.is_undefined()) {
+        continue;
+      }
+      const auto key_problem = [&](std::string_view code) {
+        Problem p = problem(code, group.position);
+        p.value_json = describe(key);
+        throw p;
+      };
+      if (!key.is_string()) {
+        key_problem("T1003");
+      }
+      const std::string_view text = key.as_string();
+      if (text == "_jsonata_lambda" || text == "_jsonata_function") {
+        key_problem("D1013");
+      }
+      const std::uint32_t hash = hash_key(text);
+      const Item* place = find(*places, text, hash);
+      if (place == nullptr) {
+        set(*places, text, hash, number_item(static_cast<double>(groups.size())));
+        const auto at_i = static_cast<std::uint32_t>(i);
+        groups.push_back({text, hash, static_cast<std::uint32_t>(pair), at_i, at_i, 1});
+        continue;
+      }
+      Group& found = groups[static_cast<std::size_t>(place->u.number)];
+      if (found.pair != pair) {
+        key_problem("D1009");
+      }
+      if (lists[pair] == nullptr) {
+        lists[pair] = pair == 0 ? next : heap_.make_array<std::uint32_t>(size);
+        std::fill_n(lists[pair], size, kEnd);
+      }
+      lists[pair][found.last] = static_cast<std::uint32_t>(i);
+      found.last = static_cast<std::uint32_t>(i);
+      ++found.count;
+    }
+  }
+
+  std::vector<std::size_t> order;
+  order.reserve(groups.size());
+  each_member(object_item(places), [&](std::string_view, const Item& place) {
+    order.push_back(static_cast<std::size_t>(place.u.number));
+  });
+  Object* object = make_object(groups.size());
+  for (const std::size_t g : order) {
+    const Group& entry = groups[g];
+    Item context;
+    Frame* inner = frame;
+    if (tuple_scope == nullptr) {
+      context = element(entry.first);
+      if (entry.count > 1) {
+        Collector members(*this);
+        for (std::uint32_t i = entry.first, n = 0; n < entry.count; i = lists[entry.pair][i], ++n) {
+          members.push_all(element(i));
+        }
+        context = members.to_array(false);
+      }
+    } else {
+      Tuple* merged = make_tuple(*tuple_scope, element(entry.first).u.tuple);
+      // Everything that the group's tuples bind, appended name by name.
+      if (entry.count > 1) {
+        const auto collect = [&](auto get) {
+          Collector members(*this);
+          bool any = false;
+          std::uint32_t k = entry.first;
+          for (std::uint32_t n = 0; n < entry.count; k = lists[entry.pair][k], ++n) {
+            const Item value = get(*element(k).u.tuple);
+            if (value.tag != Tag::unset && !value.is_undefined()) {
+              members.push_all(value);
+              any = true;
+            }
+          }
+          return any ? (members.size() == 1 ? members[0] : members.to_array(false)) : Item();
+        };
+        merged->at = collect([](const Tuple& t) { return t.at; });
+        for (std::size_t s = 0; s < tuple_scope->names.size(); ++s) {
+          if (merged->slots[s].tag != Tag::unset) {
+            merged->slots[s] = collect([s](const Tuple& t) { return t.slots[s]; });
+          }
+        }
+      }
+      context = merged->at;
+      inner = tuple_frame(*merged, *tuple_scope, frame);
+    }
+    const Item value = eval(*group.pairs[entry.pair].second, context, inner);
+    if (!value.is_undefined()) {
+      set(*object, entry.key, entry.hash, value);
+    }
+  }
+  return object_item(object);
+}
+
+}  // namespace lockstep::jsonata

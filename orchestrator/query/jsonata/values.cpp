@@ -1,0 +1,546 @@
+// Items made, compared and printed.
+#include <cmath>
+
+#include "query/jsonata/evaluator.hpp"
+#include "query/jsonata/text.hpp"
+
+namespace lockstep::jsonata {
+
+namespace {
+
+constexpr std::uint32_t kIndexed = 8;  // objects with more members have a hash table
+constexpr std::uint32_t kEmpty = UINT32_MAX;
+
+}  // namespace
+
+bool is_index_key(std::string_view key, std::uint32_t& index) {
+  if (key.empty() || key.size() > 10 || key[0] < '0' || key[0] > '9' || (key[0] == '0' && key.size() > 1)) {
+    return false;
+  }
+  std::uint64_t value = 0;
+  for (const char c : key) {
+    if (c < '0' || c > '9') {
+      return false;
+    }
+    value = value * 10 + static_cast<std::uint64_t>(c - '0');
+  }
+  index = static_cast<std::uint32_t>(value);
+  return value < 0xFFFFFFFFU;
+}
+
+// --- strings ---
+
+Item Evaluator::make_string(std::string_view text) {
+  return make_string(text, lockstep::jsonata::is_ascii(text));
+}
+
+Item Evaluator::make_string(std::string_view text, bool ascii) {
+  check_value(text.size());
+  return string_item(heap_.copy(text), ascii);
+}
+
+// --- arrays ---
+
+void Evaluator::grow_stack() {
+  const std::size_t wanted = std::max<std::size_t>(stack_.capacity() * 2, 1024);
+  if (wanted * sizeof(Item) > limits_.memory) {
+    throw OutOfBudget{};
+  }
+  stack_.reserve(wanted);
+}
+
+void Evaluator::Collector::push_all(const Item& item) {
+  if (!item.is_array()) {
+    push(item);
+    return;
+  }
+  const std::size_t size = size_of(item);
+  e_.spend(size / 4 + 1);
+  for (std::size_t i = 0; i < size; ++i) {
+    push(at(item, i));
+  }
+}
+
+Array* Evaluator::make_array(std::size_t capacity, bool sequence) {
+  check_value(capacity * 8);
+  auto* array = static_cast<Array*>(heap_.allocate(sizeof(Array) + capacity * sizeof(Item)));
+  *array = {reinterpret_cast<Item*>(array + 1), 0, static_cast<std::uint32_t>(capacity), sequence, false, false, false,
+            false};
+  return array;
+}
+
+void Evaluator::push(Array& array, Item item) {
+  if (array.size == array.capacity) {
+    const std::size_t capacity = std::max<std::size_t>(std::size_t{array.capacity} * 2, 8);
+    check_value(std::size_t{array.size + 1U} * 8);
+    auto* items = heap_.make_array<Item>(capacity);
+    std::copy_n(array.items, array.size, items);
+    array.items = items;
+    array.capacity = static_cast<std::uint32_t>(capacity);
+  }
+  array.items[array.size++] = item;
+}
+
+Item Evaluator::array_of(const Item* items, std::size_t size, bool sequence) {
+  Array* array = make_array(size, sequence);
+  std::copy_n(items, size, array->items);
+  array->size = static_cast<std::uint32_t>(size);
+  return array_item(array);
+}
+
+Item Evaluator::sequence_of(Item item) {
+  return array_of(&item, 1, true);
+}
+
+Item Evaluator::append(Item a, Item b) {
+  if (a.is_undefined()) {
+    return b;
+  }
+  if (b.is_undefined()) {
+    return a;
+  }
+  Collector items(*this);
+  items.push_all(a);
+  items.push_all(b);
+  return items.to_array(false);
+}
+
+// --- objects ---
+
+Object* Evaluator::make_object(std::size_t capacity) {
+  auto* object = heap_.make_array<Object>(1);
+  *object = {heap_.make_array<Property>(capacity), 0, static_cast<std::uint32_t>(capacity), nullptr, 0};
+  return object;
+}
+
+Item* Evaluator::find(Object& object, std::string_view key, std::uint32_t hash) {
+  if (object.table == nullptr) {
+    for (std::uint32_t i = 0; i < object.size; ++i) {
+      Property& property = object.properties[i];
+      if (property.hash == hash && property.key() == key) {
+        return &property.value;
+      }
+    }
+    return nullptr;
+  }
+  for (std::uint32_t slot = hash & object.mask; object.table[slot] != kEmpty; slot = (slot + 1) & object.mask) {
+    Property& property = object.properties[object.table[slot]];
+    if (property.hash == hash && property.key() == key) {
+      return &property.value;
+    }
+  }
+  return nullptr;
+}
+
+namespace {
+
+void index_property(Object& object, std::uint32_t place) {
+  std::uint32_t slot = object.properties[place].hash & object.mask;
+  while (object.table[slot] != kEmpty) {
+    slot = (slot + 1) & object.mask;
+  }
+  object.table[slot] = place;
+}
+
+void rebuild_table(Heap& heap, Object& object) {
+  if (object.capacity <= kIndexed) {
+    object.table = nullptr;
+    return;
+  }
+  std::uint32_t slots = 32;
+  while (slots < object.capacity * 2) {
+    slots *= 2;
+  }
+  object.mask = slots - 1;
+  object.table = heap.make_array<std::uint32_t>(slots);
+  std::fill_n(object.table, slots, kEmpty);
+  for (std::uint32_t i = 0; i < object.size; ++i) {
+    index_property(object, i);
+  }
+}
+
+}  // namespace
+
+void Evaluator::set(Object& object, std::string_view key, std::uint32_t hash, Item value) {
+  if (Item* found = find(object, key, hash)) {
+    *found = value;
+    return;
+  }
+  if (object.size == object.capacity) {
+    const std::uint32_t capacity = std::max(object.capacity * 2, 4U);
+    auto* properties = heap_.make_array<Property>(capacity);
+    std::copy_n(object.properties, object.size, properties);
+    object.properties = properties;
+    object.capacity = capacity;
+    rebuild_table(heap_, object);
+  } else if (object.table == nullptr && object.size == kIndexed) {
+    rebuild_table(heap_, object);
+  }
+  object.properties[object.size] = {key.data(), static_cast<std::uint32_t>(key.size()), hash, value};
+  if (object.table != nullptr) {
+    index_property(object, object.size);
+  }
+  ++object.size;
+}
+
+void Evaluator::remove(Object& object, std::string_view key) {
+  const Item* found = find(object, key, hash_key(key));
+  if (found == nullptr) {
+    return;
+  }
+  std::uint32_t place = 0;
+  while (&object.properties[place].value != found) {
+    ++place;
+  }
+  std::copy(object.properties + place + 1, object.properties + object.size, object.properties + place);
+  --object.size;
+  if (object.table != nullptr) {
+    std::fill_n(object.table, object.mask + 1, kEmpty);
+    for (std::uint32_t i = 0; i < object.size; ++i) {
+      index_property(object, i);
+    }
+  }
+}
+
+Item Evaluator::member(const Item& object, std::string_view key, std::uint32_t hash) {
+  if (object.tag == Tag::object) {
+    const Item* found = find(*object.u.object, key, hash);
+    return found != nullptr ? *found : Item();
+  }
+  const Node* found = object.u.node->find(key);
+  return found != nullptr ? node_item(*found, object.count) : Item();
+}
+
+std::size_t Evaluator::member_count(const Item& object) {
+  return object.tag == Tag::object ? object.u.object->size : object.u.node->size();
+}
+
+Item Evaluator::lookup(const Item& input, std::string_view key, std::uint32_t hash) {
+  if (input.is_object()) {
+    return member(input, key, hash);
+  }
+  if (!input.is_array()) {
+    return {};
+  }
+  check_stack();
+  Collector items(*this);
+  const std::size_t size = size_of(input);
+  spend(size / 4 + 1);
+  for (std::size_t i = 0; i < size; ++i) {
+    const Item value = lookup(at(input, i), key, hash);
+    if (!value.is_undefined()) {
+      items.push_all(value);
+    }
+  }
+  return items.to_array(true);
+}
+
+Item Evaluator::keys(const Item& input) {
+  Collector names(*this);
+  const auto name_item = [this](std::string_view name) {
+    return string_item(name, lockstep::jsonata::is_ascii(name));
+  };
+  if (input.is_object()) {
+    spend(member_count(input));
+    each_member(input, [&](std::string_view key, const Item&) { names.push(name_item(key)); });
+  } else if (input.is_array()) {
+    check_stack();
+    // The keys of all elements, each once.
+    Object* merged = make_object(8);
+    const std::size_t size = size_of(input);
+    for (std::size_t i = 0; i < size; ++i) {
+      const Item inner = keys(at(input, i));
+      for (std::size_t k = 0; k < size_of(inner); ++k) {
+        spend(1);
+        set(*merged, at(inner, k).as_string(), boolean_item(true));
+      }
+    }
+    each_member(object_item(merged), [&](std::string_view key, const Item&) { names.push(name_item(key)); });
+  }
+  return names.to_array(true);
+}
+
+// --- comparing ---
+
+bool Evaluator::is_numeric(const Item& item) {
+  if (!item.is_number()) {
+    return false;
+  }
+  const double value = item.as_double();
+  if (std::isinf(value)) {
+    Problem p = problem("D1001");
+    p.value_json = "null";
+    throw p;
+  }
+  return !std::isnan(value);
+}
+
+bool Evaluator::truthy(const Item& item) {
+  switch (item.tag) {
+    case Tag::boolean:
+      return item.u.boolean;
+    case Tag::number:
+    case Tag::node_number:
+      return is_numeric(item) && item.as_double() != 0;
+    case Tag::string:
+    case Tag::node_string:
+      return !item.as_string().empty();
+    case Tag::object:
+    case Tag::node_object:
+      return member_count(item) > 0;
+    case Tag::array:
+    case Tag::node_array:
+    case Tag::range: {
+      check_stack();
+      const std::size_t size = size_of(item);
+      spend(size / 4 + 1);
+      for (std::size_t i = 0; i < size; ++i) {
+        if (truthy(at(item, i))) {
+          return true;
+        }
+      }
+      return false;
+    }
+    default:
+      return false;
+  }
+}
+
+bool Evaluator::identical(const Item& a, const Item& b) {
+  if (a.is_number() && b.is_number()) {
+    return a.as_double() == b.as_double();
+  }
+  if (a.is_string() && b.is_string()) {
+    return a.as_string() == b.as_string();
+  }
+  if (a.tag != b.tag) {
+    return false;
+  }
+  switch (a.tag) {
+    case Tag::boolean:
+      return a.u.boolean == b.u.boolean;
+    case Tag::undefined:
+    case Tag::null:
+      return true;
+    default:
+      return a.u.node == b.u.node;  // the same thing, whatever it is
+  }
+}
+
+bool Evaluator::equal(const Item& a, const Item& b) {
+  if (a.tag == Tag::node_number && b.tag == Tag::node_number) {
+    return lockstep::equal(*a.u.node, *b.u.node);  // exact beyond 2^53
+  }
+  if (identical(a, b)) {
+    return true;
+  }
+  if (a.is_array() && b.is_array()) {
+    check_stack();
+    const std::size_t size = size_of(a);
+    if (size != size_of(b)) {
+      return false;
+    }
+    spend(size / 4 + 1);
+    for (std::size_t i = 0; i < size; ++i) {
+      if (!equal(at(a, i), at(b, i))) {
+        return false;
+      }
+    }
+    return true;
+  }
+  if (!a.is_object() || !b.is_object() || member_count(a) != member_count(b)) {
+    return false;
+  }
+  check_stack();
+  spend(member_count(a) + 1);
+  const std::size_t count = member_count(a);
+  for (std::size_t i = 0; i < count; ++i) {
+    std::string_view key;
+    std::uint32_t hash = 0;
+    Item value;
+    if (a.tag == Tag::object) {
+      const Property& property = a.u.object->properties[i];
+      key = property.key();
+      hash = property.hash;
+      value = property.value;
+    } else {
+      const Member& source = a.u.node->member(i);
+      key = source.key();
+      hash = source.key_hash;
+      value = node_item(source.value(), a.count);
+    }
+    const Item other = member(b, key, hash);
+    if (other.is_undefined() || !equal(value, other)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// --- printing ---
+
+void Evaluator::append_json(std::string& out, const Item& item, int indent, int level) {
+  check_value(out.size());
+  const auto line = [&](int depth) {
+    if (indent >= 0) {
+      out += '\n';
+      out.append(static_cast<std::size_t>(indent) * static_cast<std::size_t>(depth), ' ');
+    }
+  };
+  switch (item.tag) {
+    case Tag::boolean:
+      out += item.u.boolean ? "true" : "false";
+      return;
+    case Tag::number:
+    case Tag::node_number: {
+      if (item.tag == Tag::node_number && item.u.node->is_plain_integer() && program_->level == Level::asl) {
+        item.u.node->append_number(out);
+        return;
+      }
+      const double value = item.as_double();
+      is_numeric(item);
+      if (std::isnan(value)) {
+        out += "null";
+      } else {
+        append_number(out, value == std::trunc(value) ? value : to_precision_15(value));
+      }
+      return;
+    }
+    case Tag::string:
+    case Tag::node_string:
+      append_quoted(out, item.as_string());
+      return;
+    case Tag::function:
+      out += "\"\"";
+      return;
+    case Tag::array:
+    case Tag::node_array:
+    case Tag::range: {
+      check_stack();
+      const std::size_t size = size_of(item);
+      spend(size + 1);
+      out += '[';
+      for (std::size_t i = 0; i < size; ++i) {
+        out += i > 0 ? "," : "";
+        line(level + 1);
+        append_json(out, at(item, i), indent, level + 1);
+      }
+      if (size > 0) {
+        line(level);
+      }
+      out += ']';
+      return;
+    }
+    case Tag::object:
+    case Tag::node_object: {
+      check_stack();
+      spend(member_count(item) + 1);
+      out += '{';
+      bool first = true;
+      each_member(item, [&](std::string_view key, const Item& value) {
+        if (value.is_undefined()) {
+          return;
+        }
+        out += first ? "" : ",";
+        first = false;
+        line(level + 1);
+        append_quoted(out, key);
+        out += indent >= 0 ? ": " : ":";
+        append_json(out, value, indent, level + 1);
+      });
+      if (!first) {
+        line(level);
+      }
+      out += '}';
+      return;
+    }
+    default:
+      out += "null";
+      return;
+  }
+}
+
+void Evaluator::append_string(std::string& out, const Item& item) {
+  if (item.is_string()) {
+    out += item.as_string();
+  } else if (item.is_number() && !std::isfinite(item.as_double())) {
+    Problem p = problem("D3001");
+    p.value_json = "null";
+    throw p;
+  } else if (!item.is_function()) {
+    append_json(out, is_outer_wrapper(item) ? item.u.array->items[0] : item);
+  }
+}
+
+std::string Evaluator::describe(const Item& item) {
+  std::string out;
+  if (item.is_undefined()) {
+    return out;
+  }
+  if (item.is_number()) {
+    if (std::isfinite(item.as_double())) {
+      append_number(out, item.as_double());
+    } else {
+      out = "null";
+    }
+    return out;
+  }
+  if (item.is_function()) {
+    return "{}";
+  }
+  try {
+    append_json(out, item);
+  } catch (const Problem&) {
+    out += "...";  // holds an infinite number
+  }
+  return out;
+}
+
+Item Evaluator::clone(const Item& item) {
+  switch (item.tag) {
+    case Tag::number:
+    case Tag::node_number: {
+      if (item.tag == Tag::node_number && program_->level == Level::asl) {
+        return item;
+      }
+      const double value = item.as_double();
+      is_numeric(item);
+      if (std::isnan(value)) {
+        return null_item();
+      }
+      return number_item(value == std::trunc(value) ? value : to_precision_15(value));
+    }
+    case Tag::function:
+      return string_item("", true);
+    case Tag::undefined:
+      return null_item();
+    case Tag::array:
+    case Tag::node_array:
+    case Tag::range: {
+      check_stack();
+      const std::size_t size = size_of(item);
+      spend(size + 1);
+      Array* copy = make_array(size, false);
+      for (std::size_t i = 0; i < size; ++i) {
+        copy->items[copy->size++] = clone(at(item, i));
+      }
+      return array_item(copy);
+    }
+    case Tag::object:
+    case Tag::node_object: {
+      check_stack();
+      spend(member_count(item) + 1);
+      Object* copy = make_object(member_count(item));
+      each_member(item, [&](std::string_view key, const Item& value) {
+        if (!value.is_undefined()) {
+          set(*copy, key, clone(value));
+        }
+      });
+      return object_item(copy);
+    }
+    default:
+      return item;
+  }
+}
+
+}  // namespace lockstep::jsonata
