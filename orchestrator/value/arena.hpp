@@ -31,6 +31,9 @@ class Arena {
 
   /// A copy of `text` that lives as long as the arena.
   std::string_view copy(std::string_view text) {
+    if (text.empty()) {
+      return "";
+    }
     char* p = static_cast<char*>(allocate(text.size()));
     std::memcpy(p, text.data(), text.size());
     return {p, text.size()};

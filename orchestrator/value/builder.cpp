@@ -265,7 +265,7 @@ void Builder::end_members() {
     table = reinterpret_cast<std::uint32_t*>(memory);
     std::memset(memory, 0xFF, table_bytes);
   }
-  auto* members = reinterpret_cast<Member*>(memory + table_bytes + sizeof(Node::Header));
+  auto* members = written > 0 ? reinterpret_cast<Member*>(memory + table_bytes + sizeof(Node::Header)) : nullptr;
   std::size_t count = 0;
   std::uint64_t text_size = frame.text_size;  // braces and values; keys are added here
   for (std::size_t i = 0; i < written; ++i) {
