@@ -46,6 +46,8 @@ Result<std::string> yaml_to_json(std::string_view yaml);
 
 /// Fills in line and column of every diagnostic whose location is found in `text`, the JSON that was parsed.
 void find_positions(std::string_view text, std::vector<Diagnostic>& diagnostics);
+/// The same in the YAML from which that JSON was made.
+void find_yaml_positions(std::string_view yaml, std::vector<Diagnostic>& diagnostics);
 
 /// `Invalid State Machine Definition: 'CODE: MESSAGE at LOCATION, …'` over the errors, as CreateStateMachine prints
 /// them (validation.md 6).

@@ -68,26 +68,8 @@ std::string json_line(const std::string& file, bool valid, const std::vector<Dia
   return line + "]}";
 }
 
-std::vector<Diagnostic> diagnose(const std::string& file, const ValidateOptions& options, std::istream& in) {
-  Result<std::string> text = read_definition(file, in);
-  if (!text.has_value()) {
-    return {{Severity::error, std::string(kSyntax), text.error().message, ""}};
-  }
-  std::vector<Diagnostic> diagnostics = parse_definition(*text, {options.type}).diagnostics;
-  if (is_yaml(file)) {
-    // Lines of the JSON that was made of it say nothing to anybody.
-    for (Diagnostic& diagnostic : diagnostics) {
-      diagnostic.line = 0;
-    }
-  } else {
-    find_positions(*text, diagnostics);
-  }
-  return diagnostics;
-}
-
-}  // namespace
-
-Result<std::string> read_definition(const std::string& file, std::istream& in) {
+/// The file as it is, without a byte order mark.
+Result<std::string> read_text(const std::string& file, std::istream& in) {
   Result<std::string> text;
   if (file == "-") {
     text = read_all(file, in);
@@ -98,14 +80,41 @@ Result<std::string> read_definition(const std::string& file, std::istream& in) {
     }
     text = read_all(file, stream);
   }
-  if (!text.has_value()) {
-    return text;
-  }
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-  if (text->starts_with(kByteOrderMark)) {
+  if (text.has_value() && text->starts_with(kByteOrderMark)) {
     text->erase(0, kByteOrderMark.size());
   }
-  return is_yaml(file) ? yaml_to_json(*text) : text;
+  return text;
+}
+
+std::vector<Diagnostic> unreadable(const Error& error) {
+  return {{Severity::error, std::string(kSyntax), error.message, ""}};
+}
+
+std::vector<Diagnostic> diagnose(const std::string& file, const ValidateOptions& options, std::istream& in) {
+  const Result<std::string> text = read_text(file, in);
+  if (!text.has_value()) {
+    return unreadable(text.error());
+  }
+  if (!is_yaml(file)) {
+    std::vector<Diagnostic> diagnostics = parse_definition(*text, {options.type}).diagnostics;
+    find_positions(*text, diagnostics);
+    return diagnostics;
+  }
+  const Result<std::string> json = yaml_to_json(*text);
+  if (!json.has_value()) {
+    return unreadable(json.error());
+  }
+  std::vector<Diagnostic> diagnostics = parse_definition(*json, {options.type}).diagnostics;
+  find_yaml_positions(*text, diagnostics);
+  return diagnostics;
+}
+
+}  // namespace
+
+Result<std::string> read_definition(const std::string& file, std::istream& in) {
+  Result<std::string> text = read_text(file, in);
+  return text.has_value() && is_yaml(file) ? yaml_to_json(*text) : text;
 }
 
 bool validate(const ValidateOptions& options, std::istream& in, std::ostream& out) {

@@ -82,6 +82,16 @@ TEST_F(Validate, PrintsALinePerFileWithJson) {
                 yaml + "\",\"valid\":true,\"diagnostics\":[]}\n");
 }
 
+TEST_F(Validate, PointsAtTheValueInYaml) {
+  const std::string file = write("a.yaml",
+                                 "StartAt: A\nStates:\n  A:\n    Type: Parallel\n    End: true\n    Branches:\n"
+                                 "      - StartAt: B\n        States: {B: {Type: Pass}}\n");
+  EXPECT_FALSE(run({file}, false));
+  EXPECT_EQ(printed_, file +
+                          ":8:21: error: Exactly one of these fields is required: [Next, End] "
+                          "[SCHEMA_VALIDATION_FAILED at /States/A/Branches[0]/States/B]\n");
+}
+
 TEST_F(Validate, ReadsTheStandardInput) {
   EXPECT_TRUE(run({"-"}, false, R"({"StartAt":"A","States":{"A":{"Type":"Succeed"}}})"));
 }

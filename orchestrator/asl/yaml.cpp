@@ -1,10 +1,12 @@
 // YAML to JSON text, with YAML 1.2's core schema: only what that schema calls a number, a boolean or null is one.
 #include <fmt/format.h>
+#include <yaml-cpp/depthguard.h>
 #include <yaml-cpp/yaml.h>
 
 #include <unordered_set>
 
 #include "asl/parser.hpp"
+#include "asl/report.hpp"
 
 namespace lockstep::asl {
 
@@ -12,7 +14,7 @@ namespace {
 
 constexpr std::size_t kMaxYaml = std::size_t{8} << 20;  // bytes of YAML text
 constexpr std::size_t kMaxJson = std::size_t{5} << 20;  // bytes of JSON text: what aliases may multiply to
-constexpr std::size_t kMaxNodes = 600'000;              // visits: what empty aliases may multiply to
+constexpr std::size_t kMaxNodes = 250'000;              // visits: what empty aliases may multiply to
 
 bool all_of(std::string_view text, std::string_view allowed) {
   return !text.empty() && text.find_first_not_of(allowed) == std::string_view::npos;
@@ -282,10 +284,81 @@ Result<std::string> yaml_to_json(std::string_view yaml) {
       return fail(ErrorKind::invalid, fmt::format("YAML: {}", problem.message));
     }
     return json;
+  } catch (const YAML::DeepRecursion& exception) {
+    return refuse(exception.mark, "nested too deeply");
   } catch (const YAML::Exception& exception) {
     return refuse(exception.mark, exception.msg);
   } catch (const std::exception& exception) {
     return fail(ErrorKind::invalid, fmt::format("YAML: {}", exception.what()));
+  }
+}
+
+namespace {
+
+/// The value that most of `location` leads to. A key may hold the separators, so every member that fits is tried.
+struct Found {
+  YAML::Node node;
+  std::size_t left;  // characters of the location that the node leaves unexplained
+};
+
+Found look(const YAML::Node& node, std::string_view rest, std::size_t depth) {
+  constexpr std::size_t kMostDepth = 300;
+  Found best{node, rest.size()};
+  if (rest.empty() || depth > kMostDepth) {
+    return best;
+  }
+  if (node.IsSequence() && rest.front() == '[') {
+    const std::size_t end = rest.find(']');
+    std::size_t index = 0;
+    for (const char c : rest.substr(1, end == std::string_view::npos ? 0 : end - 1)) {
+      index = std::min<std::size_t>(index * 10 + static_cast<std::size_t>(c - '0'), node.size());
+    }
+    return end != std::string_view::npos && index < node.size() ? look(node[index], rest.substr(end + 1), depth + 1)
+                                                                : best;
+  }
+  if (!node.IsMap() || rest.front() != '/') {
+    return best;
+  }
+  for (const auto& member : node) {
+    const std::string key = member.first.IsScalar() ? shortened(member.first.Scalar()) : std::string();
+    const std::string_view after = rest.substr(std::min(rest.size(), key.size() + 1));
+    if (!rest.substr(1).starts_with(key) || (!after.empty() && after.front() != '/' && after.front() != '[')) {
+      continue;
+    }
+    if (const Found inner = look(member.second, after, depth + 1); inner.left < best.left) {
+      best.node.reset(inner.node);
+      best.left = inner.left;
+    }
+    if (best.left == 0) {
+      break;
+    }
+  }
+  return best;
+}
+
+}  // namespace
+
+void find_yaml_positions(std::string_view yaml, std::vector<Diagnostic>& diagnostics) {
+  constexpr std::size_t kMost = 200;  // each costs a walk over the document
+  if (yaml.size() > kMaxYaml) {
+    return;
+  }
+  try {
+    const YAML::Node root = YAML::Load(std::string(yaml));
+    std::size_t found = 0;
+    for (Diagnostic& diagnostic : diagnostics) {
+      if (!diagnostic.location.starts_with('/') || ++found > kMost) {
+        continue;
+      }
+      const std::string_view location = diagnostic.location == "/" ? std::string_view{} : diagnostic.location;
+      const YAML::Mark mark = look(root, location, 0).node.Mark();
+      if (!mark.is_null()) {
+        diagnostic.line = static_cast<std::size_t>(mark.line) + 1;
+        diagnostic.column = static_cast<std::size_t>(mark.column) + 1;
+      }
+    }
+  } catch (const std::exception&) {
+    // Then there are no positions to be had.
   }
 }
 
