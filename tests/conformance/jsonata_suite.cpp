@@ -116,8 +116,9 @@ class Suite {
   Outcome run(const Value& file, const Node& test) {
     const Node* text = test.find("expr");
     const std::string expression =
-        text != nullptr ? std::string(text->as_string())
-                        : read_file(folder_ / "groups" / group_of(test) / std::string(test.find("expr-file")->as_string()));
+        text != nullptr
+            ? std::string(text->as_string())
+            : read_file(folder_ / "groups" / group_of(test) / std::string(test.find("expr-file")->as_string()));
     const auto program = Program::compile(expression, Level::suite);
     Outcome outcome;
     if (!program) {

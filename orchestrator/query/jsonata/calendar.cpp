@@ -77,8 +77,8 @@ double utc_millis(double year, double month, double day, double hour, double min
   month = std::trunc(month);
   year += std::floor(month / 12);
   month -= std::floor(month / 12) * 12;
-  const auto days = static_cast<double>(
-      days_from_civil(static_cast<std::int64_t>(year), static_cast<int>(month) + 1, 1));
+  const auto days =
+      static_cast<double>(days_from_civil(static_cast<std::int64_t>(year), static_cast<int>(month) + 1, 1));
   const double millis = (days + std::trunc(day) - 1) * kMillisPerDay + std::trunc(hour) * 3'600'000 +
                         std::trunc(minute) * 60'000 + std::trunc(second) * 1000 + std::trunc(millisecond);
   return std::abs(millis) <= kLargestTime ? millis : kNoDate;
@@ -118,8 +118,9 @@ double date_component(double millis, char component) {
       return week_number(utc_millis(year, month, t.day), start_of_first_week(year, month),
                          start_of_first_week(year, month + 1), start_of_first_week(year, month - 1), 4);
     case 'X':
-      return millis < start_of_first_week(year, 0) ? year - 1 : millis >= start_of_first_week(year + 1, 0) ? year + 1
-                                                                                                          : year;
+      return millis < start_of_first_week(year, 0)        ? year - 1
+             : millis >= start_of_first_week(year + 1, 0) ? year + 1
+                                                          : year;
     case 'x': {
       double iso_month = month;
       if (millis < start_of_first_week(year, month)) {

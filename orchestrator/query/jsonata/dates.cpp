@@ -16,8 +16,9 @@ namespace {
 
 constexpr std::array<std::string_view, 7> kDays = {"Monday", "Tuesday",  "Wednesday", "Thursday",
                                                    "Friday", "Saturday", "Sunday"};
-constexpr std::array<std::string_view, 12> kMonths = {"January", "February", "March",     "April",   "May",      "June",
-                                                      "July",    "August",   "September", "October", "November", "December"};
+constexpr std::array<std::string_view, 12> kMonths = {"January",   "February", "March",    "April",
+                                                      "May",       "June",     "July",     "August",
+                                                      "September", "October",  "November", "December"};
 constexpr std::string_view kIsoPicture = "[Y0001]-[M01]-[D01]T[H01]:[m01]:[s01].[f001][Z01:01t]";
 
 enum class Names : std::uint8_t { none, lower, title, upper };
@@ -73,7 +74,8 @@ std::optional<std::size_t> parse_width(std::string_view text) {
   if (text.empty() || text[0] < '0' || text[0] > '9') {
     return std::nullopt;
   }
-  return static_cast<std::size_t>(std::min(parse_number(text.substr(0, text.find_first_not_of("0123456789"))), 10000.0));
+  return static_cast<std::size_t>(
+      std::min(parse_number(text.substr(0, text.find_first_not_of("0123456789"))), 10000.0));
 }
 
 Part parse_marker(std::string_view raw) {
@@ -359,8 +361,9 @@ std::optional<double> parse_name(const Part& part, std::string_view text) {
     return part.most && *part.most > 0 ? name.substr(0, *part.most) : name;
   };
   if (part.component == 'P') {
-    return text == "am" || text == "AM" ? std::optional(0.0) : text == "pm" || text == "PM" ? std::optional(1.0)
-                                                                                         : std::nullopt;
+    return text == "am" || text == "AM"   ? std::optional(0.0)
+           : text == "pm" || text == "PM" ? std::optional(1.0)
+                                          : std::nullopt;
   }
   std::optional<double> found;
   const auto look = [&](const auto& names) {

@@ -10,8 +10,8 @@ namespace lockstep::jsonata {
 
 namespace {
 
-constexpr std::uint64_t kClockInterval = 4096;     // steps between two looks at the clock
-constexpr std::size_t kStackReserve = 128 << 10;   // C++ stack left for what a function of the library needs
+constexpr std::uint64_t kClockInterval = 4096;    // steps between two looks at the clock
+constexpr std::size_t kStackReserve = 128 << 10;  // C++ stack left for what a function of the library needs
 constexpr double kLargestRange = 1e7;
 
 // The lowest address of this thread's stack that an evaluation may reach.

@@ -30,16 +30,16 @@ struct Function {
   enum class Kind : std::uint8_t { native, lambda, regex, transform, chain, next_match };
   Kind kind;
   bool partial = false;
-  std::uint32_t open_count = 0;       // partial: parameters that are still open …
-  std::int32_t position = 0;          // of the call that is going on, for its errors; 0: none
-  const char* token_text = nullptr;   // its name there
+  std::uint32_t open_count = 0;      // partial: parameters that are still open …
+  std::int32_t position = 0;         // of the call that is going on, for its errors; 0: none
+  const char* token_text = nullptr;  // its name there
   std::uint32_t token_size = 0;
   const Native* native = nullptr;
-  const Expr* expr = nullptr;         // lambda, regex, transform
-  Frame* frame = nullptr;             // where it was made
-  Item input;                         // the context there; chain: the first function; next_match: the subject
-  Item second;                        // chain: the second function; next_match: where to go on
-  Item* bound = nullptr;              // partial: the arguments that are given
+  const Expr* expr = nullptr;           // lambda, regex, transform
+  Frame* frame = nullptr;               // where it was made
+  Item input;                           // the context there; chain: the first function; next_match: the subject
+  Item second;                          // chain: the second function; next_match: where to go on
+  Item* bound = nullptr;                // partial: the arguments that are given
   const std::uint32_t* open = nullptr;  // … and which they are
 };
 
@@ -214,17 +214,17 @@ class Evaluator {
   const Request* request_ = nullptr;
   Limits limits_{};
   std::uint32_t depth_ = 0;
-  std::uint64_t steps_left_ = 0;   // until the clock is looked at or the budget is spent
+  std::uint64_t steps_left_ = 0;    // until the clock is looked at or the budget is spent
   std::uint64_t steps_behind_ = 0;  // of the budget, after those
   std::chrono::steady_clock::time_point deadline_;
   const char* stack_end_ = nullptr;
   Heap heap_;
-  std::vector<Item> stack_;          // collectors
+  std::vector<Item> stack_;  // collectors
   std::vector<Item> globals_;
-  std::vector<std::uint32_t> hints_;  // per name: where it was found last
-  std::vector<Value> owners_;        // of borrowed nodes
+  std::vector<std::uint32_t> hints_;                 // per name: where it was found last
+  std::vector<Value> owners_;                        // of borrowed nodes
   std::vector<std::unique_ptr<ProgramData>> evals_;  // expressions compiled by $eval
-  Item root_;                        // $$
+  Item root_;                                        // $$
   std::uint64_t captures_ = 0;       // functions made so far: a frame that none has captured can be taken back
   const Expr* tail_expr_ = nullptr;  // the call that a Tag::tail_call stands for
   Item tail_input_;

@@ -114,17 +114,17 @@ struct Expr {
   bool cons_array = false;
   bool tuple = false;
   bool has_else = false;
-  bool plain = false;      // no predicates and no group: evaluation ends with the value itself
+  bool plain = false;        // no predicates and no group: evaluation ends with the value itself
   bool scalar_only = false;  // as a predicate: can leave nothing behind but its result (resolve.cpp)
   PathKind path_kind = PathKind::general;
   std::int32_t position = -1;
-  std::string_view text;  // name, variable, string, operator
-  Item constant;          // literals
-  std::uint32_t hash = 0;  // name: hash_key(text)
-  std::uint32_t hint = 0;  // name: its place among the evaluation's hints
-  Expr* a = nullptr;      // left side, condition, procedure, body, pattern
-  Expr* b = nullptr;      // right side, then, update
-  Expr* c = nullptr;      // else, delete
+  std::string_view text;     // name, variable, string, operator
+  Item constant;             // literals
+  std::uint32_t hash = 0;    // name: hash_key(text)
+  std::uint32_t hint = 0;    // name: its place among the evaluation's hints
+  Expr* a = nullptr;         // left side, condition, procedure, body, pattern
+  Expr* b = nullptr;         // right side, then, update
+  Expr* c = nullptr;         // else, delete
   std::vector<Expr*> items;  // steps, expressions, arguments
   std::vector<std::pair<Expr*, Expr*>> pairs;
   std::vector<SortTerm> terms;
@@ -145,7 +145,7 @@ struct Expr {
   const Scope* scope = nullptr;           // lambda, block: the variables of its frame; null: it needs none
   // variable, bind, parent
   std::int32_t hops = kGlobal;  // frames to go up, or one of the two below
-  std::uint32_t variable = 0;  // slot there, or place among the globals
+  std::uint32_t variable = 0;   // slot there, or place among the globals
   const Regex* regex = nullptr;
   bool unique_literal_keys = false;  // object, group: every key is a literal and no two are equal
 };

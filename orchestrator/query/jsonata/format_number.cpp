@@ -25,7 +25,6 @@ Text to_text(std::string_view utf8) {
   return out;
 }
 
-
 std::string to_utf8(const Text& text) {
   std::string out;
   for (const char32_t c : text) {
@@ -77,9 +76,7 @@ struct Layout {
 Parts split_parts(const Text& picture, const Format& format) {
   Parts parts;
   parts.picture = picture;
-  const auto bounds = [&](char32_t c) {
-    return format.is_active(c) && !Format::is(c, format.exponent_separator);
-  };
+  const auto bounds = [&](char32_t c) { return format.is_active(c) && !Format::is(c, format.exponent_separator); };
   const auto first = std::find_if(picture.begin(), picture.end(), bounds);
   const auto last = std::find_if(picture.rbegin(), picture.rend(), bounds);
   if (first != picture.end()) {
@@ -134,9 +131,8 @@ void check(const Parts& parts, const Format& format) {
   if (percent && per_mille) {
     code = "D3084";
   }
-  const bool countable = std::any_of(parts.mantissa.begin(), parts.mantissa.end(), [&](char32_t c) {
-    return format.is_digit(c) || Format::is(c, format.digit);
-  });
+  const bool countable = std::any_of(parts.mantissa.begin(), parts.mantissa.end(),
+                                     [&](char32_t c) { return format.is_digit(c) || Format::is(c, format.digit); });
   if (!countable) {
     code = "D3085";
   }
@@ -167,9 +163,8 @@ void check(const Parts& parts, const Format& format) {
   if (parts.has_exponent && !parts.exponent.empty() && (percent || per_mille)) {
     code = "D3092";
   }
-  if (parts.has_exponent &&
-      (parts.exponent.empty() || !std::all_of(parts.exponent.begin(), parts.exponent.end(),
-                                              [&](char32_t c) { return format.is_digit(c); }))) {
+  if (parts.has_exponent && (parts.exponent.empty() || !std::all_of(parts.exponent.begin(), parts.exponent.end(),
+                                                                    [&](char32_t c) { return format.is_digit(c); }))) {
     code = "D3093";
   }
   if (!code.empty()) {
@@ -182,9 +177,8 @@ std::vector<std::size_t> group_positions(const Text& part, const Text& integer, 
   std::size_t at = part.find(format.grouping_separator);
   while (at != kNone) {
     const Text side = to_left ? part.substr(0, at) : at < part.size() ? part.substr(at) : Text();
-    positions.push_back(static_cast<std::size_t>(std::count_if(side.begin(), side.end(), [&](char32_t c) {
-      return format.is_digit(c) || Format::is(c, format.digit);
-    })));
+    positions.push_back(static_cast<std::size_t>(std::count_if(
+        side.begin(), side.end(), [&](char32_t c) { return format.is_digit(c) || Format::is(c, format.digit); })));
     at = integer.find(format.grouping_separator, at + 1);
   }
   return positions;
@@ -365,8 +359,7 @@ Item format_number(Evaluator& e, const Arguments& a) {
   std::vector<Text> pictures;
   std::size_t start = 0;
   for (;;) {
-    const std::size_t end =
-        format.pattern_separator.empty() ? kNone : picture.find(format.pattern_separator, start);
+    const std::size_t end = format.pattern_separator.empty() ? kNone : picture.find(format.pattern_separator, start);
     pictures.push_back(picture.substr(start, end == kNone ? kNone : end - start));
     if (end == kNone) {
       break;

@@ -241,8 +241,7 @@ Item single(Evaluator& e, const Arguments& a) {
   const std::size_t size = size_of(a[0]);
   for (std::size_t i = 0; i < size; ++i) {
     const Item entry = at(a[0], i);
-    if (a[1].is_function() &&
-        !e.truthy(call_on(e, a[1], entry, number_item(static_cast<double>(i)), a[0]))) {
+    if (a[1].is_function() && !e.truthy(call_on(e, a[1], entry, number_item(static_cast<double>(i)), a[0]))) {
       continue;
     }
     if (found) {

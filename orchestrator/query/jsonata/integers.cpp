@@ -15,11 +15,11 @@ namespace lockstep::jsonata {
 namespace {
 
 constexpr std::array<std::string_view, 20> kFew = {
-    "Zero",   "One",    "Two",      "Three",    "Four",     "Five",    "Six",     "Seven",     "Eight",    "Nine",
-    "Ten",    "Eleven", "Twelve",   "Thirteen", "Fourteen", "Fifteen", "Sixteen", "Seventeen", "Eighteen", "Nineteen"};
+    "Zero", "One",    "Two",    "Three",    "Four",     "Five",    "Six",     "Seven",     "Eight",    "Nine",
+    "Ten",  "Eleven", "Twelve", "Thirteen", "Fourteen", "Fifteen", "Sixteen", "Seventeen", "Eighteen", "Nineteen"};
 constexpr std::array<std::string_view, 20> kOrdinals = {
-    "Zeroth",  "First",    "Second",  "Third",      "Fourth",     "Fifth",     "Sixth",
-    "Seventh", "Eighth",   "Ninth",   "Tenth",      "Eleventh",   "Twelfth",   "Thirteenth",
+    "Zeroth",     "First",     "Second",    "Third",       "Fourth",     "Fifth",     "Sixth",
+    "Seventh",    "Eighth",    "Ninth",     "Tenth",       "Eleventh",   "Twelfth",   "Thirteenth",
     "Fourteenth", "Fifteenth", "Sixteenth", "Seventeenth", "Eighteenth", "Nineteenth"};
 constexpr std::array<std::string_view, 9> kDecades = {"Twenty",  "Thirty", "Forty",  "Fifty",  "Sixty",
                                                       "Seventy", "Eighty", "Ninety", "Hundred"};
@@ -219,8 +219,8 @@ void parse_decimal_picture(std::string_view text, IntegerPicture& picture) {
   bool zero_known = false;
   std::size_t position = 0;
   for (auto point = points.rbegin(); point != points.rend(); ++point) {
-    const auto zero = std::find_if(kZeros.begin(), kZeros.end(),
-                                   [&](std::uint32_t z) { return *point >= z && *point <= z + 9; });
+    const auto zero =
+        std::find_if(kZeros.begin(), kZeros.end(), [&](std::uint32_t z) { return *point >= z && *point <= z + 9; });
     if (zero != kZeros.end()) {
       ++picture.mandatory_digits;
       ++position;
@@ -410,10 +410,9 @@ double parse_with(const IntegerPicture& picture, std::string_view text) {
   std::string digits;
   for (std::size_t at = 0; at < text.size();) {
     std::uint32_t point = next_code_point(text, at);
-    const bool separator =
-        picture.regular ? point == ','
-                        : std::any_of(picture.separators.begin(), picture.separators.end(),
-                                      [point](const auto& s) { return s.character == point; });
+    const bool separator = picture.regular ? point == ','
+                                           : std::any_of(picture.separators.begin(), picture.separators.end(),
+                                                         [point](const auto& s) { return s.character == point; });
     if (separator) {
       continue;
     }

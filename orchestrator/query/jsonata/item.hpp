@@ -113,7 +113,9 @@ struct Tuple {
   Item* slots;
 };
 
-inline Item undefined_item() { return {}; }
+inline Item undefined_item() {
+  return {};
+}
 inline Item null_item() {
   Item item;
   item.tag = Tag::null;
@@ -214,9 +216,17 @@ inline Item at(const Item& array, std::size_t i) {
   }
 }
 
-inline bool is_sequence(const Item& item) { return item.tag == Tag::array && item.u.array->sequence; }
-inline bool is_cons(const Item& item) { return item.tag == Tag::array && item.u.array->cons; }
-inline bool is_outer_wrapper(const Item& item) { return item.tag == Tag::array && item.u.array->outer_wrapper; }
-inline bool is_tuple_stream(const Item& item) { return item.tag == Tag::array && item.u.array->tuple_stream; }
+inline bool is_sequence(const Item& item) {
+  return item.tag == Tag::array && item.u.array->sequence;
+}
+inline bool is_cons(const Item& item) {
+  return item.tag == Tag::array && item.u.array->cons;
+}
+inline bool is_outer_wrapper(const Item& item) {
+  return item.tag == Tag::array && item.u.array->outer_wrapper;
+}
+inline bool is_tuple_stream(const Item& item) {
+  return item.tag == Tag::array && item.u.array->tuple_stream;
+}
 
 }  // namespace lockstep::jsonata

@@ -171,7 +171,7 @@ void append_mapped(std::string& out, std::uint32_t c, const Range (&ranges)[N], 
   }
   // Ranges of stride 2 interleave, so more than one before the next start may cover `c`.
   for (auto range = std::upper_bound(std::begin(ranges), std::end(ranges), c,
-                                     [](std::uint32_t value, const Range& r) { return value < r.first; });
+                                     [](std::uint32_t value, const Range&r) { return value < r.first; });
        range != std::begin(ranges);) {
     --range;
     if (c <= range->last && (c - range->first) % range->stride == 0) {

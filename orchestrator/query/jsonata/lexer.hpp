@@ -12,8 +12,8 @@ namespace lockstep::jsonata {
 struct Token {
   enum class Type : std::uint8_t { end, name, variable, op, string, number, value, regex };
   Type type = Type::end;
-  std::string_view text;      // name, operator, string
-  double number = 0;          // number
+  std::string_view text;  // name, operator, string
+  double number = 0;      // number
   const Regex* regex = nullptr;
   std::int32_t position = 0;  // UTF-16 units
 };

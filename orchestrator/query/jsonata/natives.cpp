@@ -100,8 +100,9 @@ const Native* find_native(std::string_view name, Level level) {
   static const std::vector<Native> kSuite = make_natives(Level::suite);
   static const std::vector<Native> kAsl = make_natives(Level::asl);
   const auto& table = level == Level::suite ? kSuite : kAsl;
-  const auto found = std::lower_bound(table.begin(), table.end(), name,
-                                      [](const Native& native, std::string_view wanted) { return native.name < wanted; });
+  const auto found =
+      std::lower_bound(table.begin(), table.end(), name,
+                       [](const Native& native, std::string_view wanted) { return native.name < wanted; });
   return found != table.end() && found->name == name ? &*found : nullptr;
 }
 

@@ -27,7 +27,7 @@ struct Arguments {
 struct Native {
   std::string_view name;
   std::string_view signature_text;
-  std::uint8_t arity;      ///< how many arguments a higher-order function passes to it at most
+  std::uint8_t arity;       ///< how many arguments a higher-order function passes to it at most
   std::uint8_t parameters;  ///< how many it declares, for partial application
   Item (*call)(Evaluator& evaluator, const Arguments& arguments);
   std::shared_ptr<const Signature> signature;

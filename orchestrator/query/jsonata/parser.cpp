@@ -19,13 +19,13 @@ struct Binary {
 };
 
 constexpr Binary kBinaries[] = {
-    {".", 75, Op::map},        {"+", 50, Op::add},         {"-", 50, Op::subtract},    {"*", 60, Op::multiply},
-    {"/", 60, Op::divide},     {"%", 60, Op::modulo},      {"=", 40, Op::equal},       {"<", 40, Op::less},
-    {">", 40, Op::greater},    {"!=", 40, Op::not_equal},  {"<=", 40, Op::less_equal}, {">=", 40, Op::greater_equal},
-    {"&", 50, Op::concat},     {"and", 30, Op::logical_and}, {"or", 25, Op::logical_or}, {"in", 40, Op::in},
-    {"~>", 40, Op::chain},     {"[", 80, Op::filter},      {"^", 40, Op::order_by},    {"{", 70, Op::group_by},
-    {":=", 10, Op::assign},    {"@", 80, Op::focus},       {"#", 80, Op::index},       {"(", 80, Op::none},
-    {"?", 20, Op::none},       {"??", 40, Op::none},       {"?:", 40, Op::none},
+    {".", 75, Op::map},     {"+", 50, Op::add},           {"-", 50, Op::subtract},    {"*", 60, Op::multiply},
+    {"/", 60, Op::divide},  {"%", 60, Op::modulo},        {"=", 40, Op::equal},       {"<", 40, Op::less},
+    {">", 40, Op::greater}, {"!=", 40, Op::not_equal},    {"<=", 40, Op::less_equal}, {">=", 40, Op::greater_equal},
+    {"&", 50, Op::concat},  {"and", 30, Op::logical_and}, {"or", 25, Op::logical_or}, {"in", 40, Op::in},
+    {"~>", 40, Op::chain},  {"[", 80, Op::filter},        {"^", 40, Op::order_by},    {"{", 70, Op::group_by},
+    {":=", 10, Op::assign}, {"@", 80, Op::focus},         {"#", 80, Op::index},       {"(", 80, Op::none},
+    {"?", 20, Op::none},    {"??", 40, Op::none},         {"?:", 40, Op::none},
 };
 
 const Binary* find_binary(std::string_view text) {

@@ -81,7 +81,8 @@ Item Evaluator::eval_names(const Expr& e, std::size_t first_step, Item input) {
   return out.to_array(true);
 }
 
-// Follows the names from step `at_step` on for one item; what the last step gives goes to `out`, flattened by one level.
+// Follows the names from step `at_step` on for one item; what the last step gives goes to `out`, flattened by one
+// level.
 void Evaluator::walk_names(const Expr& e, std::size_t at_step, const Item& item, Collector& out, Item& first,
                            std::size_t& count) {
   spend(1);

@@ -87,8 +87,7 @@ constexpr std::array kMessages = {
     Message{"D3135", "No matching closing bracket ']' in date/time picture string"},
     Message{"D3136", "The date/time picture string is missing specifiers required to parse the timestamp"},
     Message{"D3137", "{{{message}}}"},
-    Message{"D3138",
-            "The $single() function expected exactly 1 matching result.  Instead it matched more."},
+    Message{"D3138", "The $single() function expected exactly 1 matching result.  Instead it matched more."},
     Message{"D3139", "The $single() function expected exactly 1 matching result.  Instead it matched 0."},
     Message{"D3140", "Malformed URL passed to ${{{message}}}(): {{value}}"},
     Message{"D3141", "{{{message}}}"},
@@ -136,8 +135,9 @@ constexpr std::array kMessages = {
     Message{"T2006", "The right side of the function application operator ~> must be a function"},
     Message{"T2007", "Type mismatch when comparing values {{value}} and {{value2}} in order-by clause"},
     Message{"T2008", "The expressions within an order-by clause must evaluate to numeric or string values"},
-    Message{"T2009", "The values {{value}} and {{value2}} either side of operator {{token}} must be of the same data "
-                     "type"},
+    Message{"T2009",
+            "The values {{value}} and {{value2}} either side of operator {{token}} must be of the same data "
+            "type"},
     Message{"T2010", "The expressions either side of operator {{token}} must evaluate to numeric or string values"},
     Message{"T2011", "The insert/update clause of the transform expression must evaluate to an object: {{value}}"},
     Message{"T2012",

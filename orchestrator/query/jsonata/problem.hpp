@@ -9,9 +9,9 @@ namespace lockstep::jsonata {
 
 /// One error of the language. Thrown within this folder only; it leaves it as a value (program.hpp).
 struct Problem {
-  std::string code;           ///< "T2001"
+  std::string code;            ///< "T2001"
   std::int32_t position = -1;  ///< UTF-16 units from the start of the expression; -1: not known
-  std::string token;          ///< the operator, function or text at fault
+  std::string token;           ///< the operator, function or text at fault
   bool has_token = false;
   std::string token_json;   ///< `token` as the message quotes it, where it is not a string
   std::string value_json;   ///< the offending value as JSON

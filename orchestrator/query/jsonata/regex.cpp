@@ -16,7 +16,9 @@ constexpr std::uint32_t kHeapKilobytes = 16 * 1024;
 constexpr std::string_view kWideBlanks =
     R"(\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}\x{FEFF})";
 
-bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+bool is_hex(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
 
 // Rewrites a pattern of JavaScript for PCRE2: what the same letters mean differently there, and what only PCRE2 knows.
 class Translator {
@@ -192,8 +194,8 @@ pcre2_code* compile_code(std::string_view pattern, bool wide, std::uint32_t opti
   pcre2_compile_context* context = pcre2_compile_context_create(nullptr);
   pcre2_set_newline(context, PCRE2_NEWLINE_LF);
   pcre2_set_parens_nest_limit(context, 200);
-  pcre2_code* compiled =
-      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(), options, &code, &offset, context);
+  pcre2_code* compiled = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(), options,
+                                       &code, &offset, context);
   pcre2_compile_context_free(context);
   if (compiled == nullptr) {
     PCRE2_UCHAR text[160];
@@ -207,7 +209,8 @@ pcre2_code* compile_code(std::string_view pattern, bool wide, std::uint32_t opti
 
 // What matching needs besides the pattern; kept per thread.
 struct Workspace {
-  Workspace() : context(pcre2_match_context_create(nullptr)), stack(pcre2_jit_stack_create(32 << 10, 1 << 20, nullptr)) {
+  Workspace()
+      : context(pcre2_match_context_create(nullptr)), stack(pcre2_jit_stack_create(32 << 10, 1 << 20, nullptr)) {
     pcre2_set_match_limit(context, kMatchLimit);
     pcre2_set_heap_limit(context, kHeapKilobytes);
     pcre2_jit_stack_assign(context, nullptr, stack);
@@ -236,8 +239,7 @@ struct Workspace {
 
 }  // namespace
 
-std::unique_ptr<Regex> Regex::compile(std::string_view pattern, bool ignore_case, bool multi_line,
-                                      std::string& error) {
+std::unique_ptr<Regex> Regex::compile(std::string_view pattern, bool ignore_case, bool multi_line, std::string& error) {
   std::uint32_t options = 0;
   options |= ignore_case ? PCRE2_CASELESS : 0U;
   options |= multi_line ? PCRE2_MULTILINE : 0U;
@@ -266,8 +268,8 @@ Regex::Outcome Regex::match(std::string_view subject, bool ascii, std::size_t fr
   pcre2_pattern_info(code, PCRE2_INFO_CAPTURECOUNT, &captures);
   workspace.reserve(captures + 1);
   const char* text = subject.empty() ? "" : subject.data();
-  int result = pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text), subject.size(), from, 0, workspace.data,
-                           workspace.context);
+  int result =
+      pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text), subject.size(), from, 0, workspace.data, workspace.context);
   if (result == PCRE2_ERROR_JIT_STACKLIMIT) {
     result = pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text), subject.size(), from, PCRE2_NO_JIT, workspace.data,
                          workspace.context);

@@ -388,8 +388,7 @@ class Shaper {
   }
 
   static void push_ancestry(Expr& result, const Expr& value) {
-    result.seeking_parent.insert(result.seeking_parent.end(), value.seeking_parent.begin(),
-                                 value.seeking_parent.end());
+    result.seeking_parent.insert(result.seeking_parent.end(), value.seeking_parent.begin(), value.seeking_parent.end());
     if (value.type == ExprType::parent) {
       result.seeking_parent.push_back(value.slot);
     }

@@ -256,9 +256,8 @@ Item Evaluator::eval_group(const Expr& group, Item input, Frame* frame, const Sc
 
   std::vector<std::size_t> order;
   order.reserve(groups.size());
-  each_member(object_item(places), [&](std::string_view, const Item& place) {
-    order.push_back(static_cast<std::size_t>(place.u.number));
-  });
+  each_member(object_item(places),
+              [&](std::string_view, const Item& place) { order.push_back(static_cast<std::size_t>(place.u.number)); });
   Object* object = make_object(groups.size());
   for (const std::size_t g : order) {
     const Group& entry = groups[g];

@@ -64,7 +64,13 @@ void Evaluator::Collector::push_all(const Item& item) {
 Array* Evaluator::make_array(std::size_t capacity, bool sequence) {
   check_value(capacity * 8);
   auto* array = static_cast<Array*>(heap_.allocate(sizeof(Array) + capacity * sizeof(Item)));
-  *array = {reinterpret_cast<Item*>(array + 1), 0, static_cast<std::uint32_t>(capacity), sequence, false, false, false,
+  *array = {reinterpret_cast<Item*>(array + 1),
+            0,
+            static_cast<std::uint32_t>(capacity),
+            sequence,
+            false,
+            false,
+            false,
             false};
   return array;
 }
@@ -237,9 +243,7 @@ Item Evaluator::lookup(const Item& input, std::string_view key, std::uint32_t ha
 
 Item Evaluator::keys(const Item& input) {
   Collector names(*this);
-  const auto name_item = [this](std::string_view name) {
-    return string_item(name, lockstep::jsonata::is_ascii(name));
-  };
+  const auto name_item = [this](std::string_view name) { return string_item(name, lockstep::jsonata::is_ascii(name)); };
   if (input.is_object()) {
     spend(member_count(input));
     each_member(input, [&](std::string_view key, const Item&) { names.push(name_item(key)); });
