@@ -1,8 +1,39 @@
 // evolve: the only code that changes the state in memory. It evaluates no expression and decides nothing.
+#include <algorithm>
+
 #include "engine/engine.hpp"
 #include "value/builder.hpp"
 
 namespace lockstep::engine {
+
+namespace {
+
+Value array_of(const std::vector<Value>& results) {
+  Builder builder(64 + results.size() * sizeof(Node) * 2);
+  builder.begin_array();
+  for (const Value& result : results) {
+    builder.value(result);
+  }
+  builder.end_array();
+  return builder.finish();
+}
+
+/// A Parallel's result: its branches' texts as they are (aws-behaviour.md 1), none of them parsed for it.
+Value joined(const std::vector<Value>& results) {
+  if (std::none_of(results.begin(), results.end(), [](const Value& result) { return result.has_text(); })) {
+    return array_of(results);  // all computed, so that their texts will be compact
+  }
+  std::string text = "[";
+  std::string scratch;
+  for (const Value& result : results) {
+    text += text.size() > 1 ? "," : "";
+    text += result.text(scratch);
+  }
+  text += ']';
+  return Value::from_checked_text(std::move(text));
+}
+
+}  // namespace
 
 void Engine::apply(const Event& event) {
   evolve(event);
@@ -255,13 +286,7 @@ void Engine::on(Execution& execution, Strand& strand, const Event& /*event*/, co
 }
 
 void Engine::on(Execution& execution, Strand& strand, const Event& /*event*/, const ChildrenSucceeded& /*body*/) {
-  Builder builder(64 + strand.children->results.size() * sizeof(Node) * 2);
-  builder.begin_array();
-  for (const Value& result : strand.children->results) {
-    builder.value(result);
-  }
-  builder.end_array();
-  strand.result = builder.finish();
+  strand.result = strand.children->is_map ? array_of(strand.children->results) : joined(strand.children->results);
   strand.children.reset();
   strand.phase = Phase::result_ready;
   make_ready(execution, strand);

@@ -146,6 +146,12 @@ tl::expected<Resolved, Failure> Integrations::resolve_invoke(std::string_view re
   Resolved resolved{*job, Value::empty_object(), {}};
   if (payload != nullptr && !payload->is_null()) {
     resolved.input = parameters.part(*payload);
+    if (payload->is_string()) {
+      // Sent to the function as it is, where it is the JSON text of its event.
+      if (auto text = Value::from_text(std::string(payload->as_string()))) {
+        resolved.input = *std::move(text);
+      }
+    }
   }
   if (resource.substr(resource.size() - std::min<std::size_t>(resource.size(), 6)) == "invoke") {
     resolved.wrapping = {Wrapping::Form::lambda_invoke, std::move(qualifier),
@@ -225,6 +231,19 @@ Value wrap_result(const Wrapping& wrapping, const Value& result, std::string_vie
   out.integer(200);
   out.end_object();
   return out.finish();
+}
+
+std::string wrap_cause(const Wrapping& wrapping, std::string cause) {
+  if (wrapping.form == Wrapping::Form::bare || cause.empty() || cause.front() != '{') {
+    return cause;
+  }
+  const auto value = Value::from_text(cause);
+  if (!value) {
+    return cause;
+  }
+  std::string compact;
+  append_json(compact, value->node());
+  return compact;
 }
 
 std::string request_id(std::uint64_t execution, std::uint64_t visit, std::uint32_t count) {

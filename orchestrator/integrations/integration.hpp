@@ -69,6 +69,10 @@ class Integrations {
 /// The task's result: `result` as it is, or within what `wrapping` says.
 Value wrap_result(const Wrapping& wrapping, const Value& result, std::string_view request_id);
 
+/// The task's cause: a function's error object is its own text where its ARN is the Resource, but comes back compact
+/// from lambda:invoke, which reads and writes it.
+std::string wrap_cause(const Wrapping& wrapping, std::string cause);
+
 /// A request id in the form of a UUID, always the same for the same numbers (those of a dispatch id).
 std::string request_id(std::uint64_t execution, std::uint64_t visit, std::uint32_t count);
 

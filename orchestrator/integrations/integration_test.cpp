@@ -93,6 +93,25 @@ TEST(LambdaInvoke, PassesThePayloadAlone) {
   EXPECT_EQ(input(R"({"FunctionName":"resize"})"), "{}");
 }
 
+TEST(LambdaInvoke, SendsAPayloadThatIsJsonTextAsThatJson) {
+  const auto input = [](std::string_view payload) {
+    return mapping({"arn:aws:lambda:*:*:function:f"})
+        .resolve(kInvoke, json(fmt::format(R"({{"FunctionName":"f","Payload":{}}})", payload)), kRequest)
+        ->input.to_text();
+  };
+  EXPECT_EQ(input(R"("{\"x\": 0.0}")"), R"({"x": 0.0})");
+  EXPECT_EQ(input(R"("0.0")"), "0.0");
+  EXPECT_EQ(input(R"("HelloWorld")"), R"("HelloWorld")");
+}
+
+TEST(LambdaInvoke, GivesAnErrorObjectCompactAndAFunctionArnAsItIs) {
+  const Wrapping invoke{Wrapping::Form::lambda_invoke, "$LATEST", false};
+  EXPECT_EQ(wrap_cause(invoke, R"({"errorType": "E", "stackTrace": [ ]})"), R"({"errorType":"E","stackTrace":[]})");
+  EXPECT_EQ(wrap_cause(Wrapping{}, R"({"errorType": "E"})"), R"({"errorType": "E"})");
+  EXPECT_EQ(wrap_cause(invoke, "{ no JSON"), "{ no JSON");
+  EXPECT_EQ(wrap_cause(invoke, "exit status 1"), "exit status 1");
+}
+
 TEST(LambdaInvoke, WrapsTheResultAsAwsDoes) {
   const Integrations integrations = mapping({"resize"});
   const auto resolved = integrations.resolve(kInvoke, json(R"({"FunctionName":"resize"})"), kRequest);

@@ -174,7 +174,7 @@ bool Service::take_outcomes() {
       default:
         outcome.kind = engine::TaskOutcome::Kind::failed;
         outcome.error = std::move(ended.error);
-        outcome.cause = std::move(ended.cause);
+        outcome.cause = integrations::wrap_cause(known->second, std::move(ended.cause));
     }
     in_flight_.erase(known);
     take_now(std::move(outcome));

@@ -91,6 +91,8 @@ class Value {
   std::string to_text() const;
   /// Length of text() in bytes, without writing it.
   std::size_t text_size() const;
+  /// Whether text() is there already: a whole document that came as text or was written before.
+  bool has_text() const { return node_ == nullptr && document_->text_.load(std::memory_order_acquire) != nullptr; }
   /// Levels of nesting; may parse.
   std::size_t depth() const { return node().depth(); }
 
