@@ -10,6 +10,7 @@ using Arguments = std::vector<std::string>;
 
 int run_command(const Arguments& arguments);
 int validate_command(const Arguments& arguments);
+int query_command(const Arguments& arguments);
 
 /// Prints `lockstep: MESSAGE` to stderr.
 void complain(const std::string& message);

@@ -17,6 +17,7 @@ usage: lockstep COMMAND [OPTION]...
 
   run DEF        run a state machine; alone, with --ranks N, or under mpirun
   validate DEF…  check definitions: every problem at once, with its place
+  query          evaluate JSONata, JSONPath or an intrinsic function
   version        print the version
 
 `lockstep COMMAND --help` tells the options of a command.
@@ -38,6 +39,9 @@ int dispatch(int argc, char** argv) {
   }
   if (command == "validate") {
     return validate_command(rest);
+  }
+  if (command == "query") {
+    return query_command(rest);
   }
   if (command == "help" || command == "--help" || command == "-h") {
     std::fputs(kUsageText, stdout);
