@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 
+#include "query/jsonata/jsonata.hpp"
+
 namespace lockstep::asl {
 
 namespace {
@@ -282,11 +284,7 @@ class ExpressionCondition final : public Condition {
     if (node.is_boolean()) {
       return node.as_boolean();
     }
-    return tl::unexpected(Failure{"States.QueryEvaluationError",
-                                  fmt::format("The JSONata expression '{}' specified for the field '{}' returned an "
-                                              "unexpected result type. Expected 'boolean', but was '{}' for value: {}",
-                                              text_, field_, to_string(node.kind()), value->to_text()),
-                                  field_});
+    return tl::unexpected(jsonata::unexpected_type(text_, field_, "boolean", *value));
   }
   void collect_variables(std::vector<std::string>& names) const override { expression_->collect_variables(names); }
 

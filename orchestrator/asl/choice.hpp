@@ -63,7 +63,7 @@ ConditionPtr make_and(std::vector<ConditionPtr> conditions);
 ConditionPtr make_or(std::vector<ConditionPtr> conditions);
 ConditionPtr make_not(ConditionPtr condition);
 
-/// JSONata's Condition. `text` is the expression as failures quote it, `field` its place ("Choices[0]/Condition"). A
+/// JSONata's Condition. `text` is the field's text, which failures quote, `field` its place ("Choices[0]/Condition"). A
 /// value that is no boolean is States.QueryEvaluationError.
 ConditionPtr make_expression_condition(query::ExpressionPtr expression, std::string text, std::string field);
 

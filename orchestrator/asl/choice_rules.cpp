@@ -7,19 +7,6 @@ namespace lockstep::asl {
 
 namespace {
 
-constexpr std::string_view kBlanks = " \t\r\n";
-
-/// What stands between `{%` and `%}`, without the blanks around it.
-std::string expression_text(std::string_view field) {
-  field.remove_prefix(2);
-  field.remove_suffix(2);
-  const std::size_t first = field.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) {
-    return {};
-  }
-  return std::string(field.substr(first, field.find_last_not_of(kBlanks) - first + 1));
-}
-
 bool is_combinator(std::string_view key) {
   return key == "And" || key == "Or" || key == "Not";
 }
@@ -243,7 +230,7 @@ ConditionPtr Reader::read_jsonata_condition(const Object& rule) {
   if (compiled == nullptr) {
     return nullptr;
   }
-  return make_expression_condition(std::move(compiled), expression ? expression_text(node->as_string()) : std::string(),
+  return make_expression_condition(std::move(compiled), expression ? std::string(node->as_string()) : std::string(),
                                    place.relative_to(rule.state));
 }
 

@@ -19,5 +19,6 @@ void warn_duplicate_keys(std::string_view json, Report& report);
 
 /// `text` with every byte that is not UTF-8 replaced by U+FFFD.
 std::string as_utf8(std::string_view text);
+bool is_utf8(std::string_view text);
 
 }  // namespace lockstep::asl

@@ -1,12 +1,15 @@
 // YAML to JSON text, with YAML 1.2's core schema: only what that schema calls a number, a boolean or null is one.
 #include <fmt/format.h>
 #include <yaml-cpp/depthguard.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
+#include <sstream>
 #include <unordered_set>
 
 #include "asl/parser.hpp"
 #include "asl/report.hpp"
+#include "asl/syntax.hpp"
 
 namespace lockstep::asl {
 
@@ -267,18 +270,51 @@ class Converter {
   std::size_t nodes_ = 0;
 };
 
+/// Notes where a document starts, and nothing else.
+class StartOnly final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& mark) override { start = mark; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
+  void OnAlias(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
+  void OnScalar(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                const std::string& /*value*/) override {}
+  void OnSequenceStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                       YAML::EmitterStyle::value /*style*/) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                  YAML::EmitterStyle::value /*style*/) override {}
+  void OnMapEnd() override {}
+
+  YAML::Mark start = YAML::Mark::null_mark();
+};
+
+/// YAML::Load leaves what is behind the first document unseen, and YAML::LoadAll never ends on some texts.
+Result<void> check_single_document(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  StartOnly handler;
+  if (parser.HandleNextDocument(handler) && parser.HandleNextDocument(handler)) {
+    return refuse(handler.start, "there must be one document only");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::string> yaml_to_json(std::string_view yaml) {
   if (yaml.size() > kMaxYaml) {
     return fail(ErrorKind::invalid, fmt::format("YAML: the text is longer than {} bytes", kMaxYaml));
   }
+  if (!is_utf8(yaml)) {
+    return fail(ErrorKind::invalid, "YAML: the text is not UTF-8");
+  }
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(yaml));
-    if (documents.size() > 1) {
-      return refuse(documents[1].Mark(), "there must be one document only");
+    const std::string text(yaml);
+    if (Result<void> single = check_single_document(text); !single.has_value()) {
+      return tl::unexpected(single.error());
     }
-    Result<std::string> json = documents.empty() ? Result<std::string>("null") : Converter().run(documents.front());
+    Result<std::string> json = Converter().run(YAML::Load(text));
     JsonProblem problem;
     if (json.has_value() && !check_json(*json, problem)) {
       return fail(ErrorKind::invalid, fmt::format("YAML: {}", problem.message));

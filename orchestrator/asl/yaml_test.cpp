@@ -54,6 +54,9 @@ TEST(Yaml, RefusesWhatGrowsWithoutBound) {
   EXPECT_NE(converted("&a [*a]").find("nested more than"), std::string::npos);
   EXPECT_EQ(converted(std::string(100'000, '[')).substr(0, 6), "error:");
   EXPECT_EQ(converted(std::string(9 << 20, ' ')).substr(0, 6), "error:");
+  EXPECT_EQ(converted("{\n a},\n b: {\n c: \"d\"\n  e}, f\n}").substr(0, 6),
+            "error:");  // endless documents for yaml-cpp
+  EXPECT_EQ(converted("a: \xFF"), "error: YAML: the text is not UTF-8");
 }
 
 TEST(Yaml, SaysWhereItIsWrong) {
