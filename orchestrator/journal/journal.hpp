@@ -7,12 +7,10 @@
 #include <vector>
 
 #include "engine/event.hpp"
+#include "journal/format.hpp"
 #include "value/error.hpp"
 
 namespace lockstep::journal {
-
-/// Counts a run's Events, from 1. 0: none.
-using SequenceNumber = std::uint64_t;
 
 /// Called from the loop's thread only.
 class Journal {

@@ -1,0 +1,465 @@
+#include "journal/durable_journal.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace lockstep::journal {
+
+namespace {
+
+// How far the disk may be behind before append() waits for it.
+constexpr std::size_t kMostSlabs = 4;
+constexpr std::uint32_t kGrowthFactor = 4;
+// While Events come but nobody waits for them, they are committed this often.
+constexpr std::chrono::milliseconds kTick{2};
+// The commit thread ticks for this long after the last Event; then it sleeps until it is woken.
+constexpr std::chrono::milliseconds kWakeful{50};
+// Room for the bodies of Events beyond one that needs a segment of its own size.
+constexpr std::size_t kSlack = 64 * 1024;
+
+}  // namespace
+
+DurableJournal::DurableJournal(const JournalStart& start, JournalOptions options)
+    : start_(start),
+      options_(std::move(options)),
+      templates_(start.epoch, options_.origin),
+      appended_(start.next_seq - 1),
+      expected_next_(options_.first_segment),
+      published_(appended_),
+      durable_(appended_),
+      previous_crc_(start.previous_crc) {}
+
+Result<std::unique_ptr<DurableJournal>> DurableJournal::create(const JournalStart& start, JournalOptions options) {
+  std::unique_ptr<DurableJournal> journal(new DurableJournal(start, std::move(options)));
+  FileLayer& files = *journal->options_.files;
+  if (const auto done = files.make_folder(fmt::format("{}/{}", start.folder, kBlobFolder)); !done) {
+    return tl::unexpected<Error>(done.error());
+  }
+  journal->start_slab(journal->next_size());
+  {
+    const std::lock_guard lock(journal->commit_mutex_);
+    journal->current_segment_ = start.first_segment_number - 1;
+    // Its sync of the folder also makes blobs/ durable.
+    if (const auto done = journal->next_segment(); !done) {
+      journal->stop_for_good(done.error());
+      return tl::unexpected<Error>(done.error());
+    }
+  }
+  if (journal->options_.threads) {
+    journal->preparing_thread_ = std::thread([raw = journal.get()] { raw->run_preparing(); });
+    journal->commit_thread_ = std::thread([raw = journal.get()] { raw->run_commits(); });
+  }
+  return journal;
+}
+
+DurableJournal::~DurableJournal() {
+  stopping_ = true;
+  wake();
+  if (commit_thread_.joinable()) {
+    commit_thread_.join();
+  }
+  if (file_ != nullptr && sync() && options_.sync == Sync::none) {
+    static_cast<void>(file_->sync());
+  }
+  {
+    const std::lock_guard lock(prepare_mutex_);
+    prepare_changed_.notify_all();
+  }
+  if (preparing_thread_.joinable()) {
+    preparing_thread_.join();
+  }
+  if (preparation_ && preparation_->result && *preparation_->result) {
+    (**preparation_->result)->discard();
+  }
+}
+
+SequenceNumber DurableJournal::append(std::vector<engine::Event>& events) {
+  for (const engine::Event& event : events) {
+    if (failed_.load(std::memory_order_relaxed) || !encode(event)) {
+      break;
+    }
+  }
+  events.clear();
+  publish();
+  published_.store(appended_);
+  if (options_.sync == Sync::every) {
+    static_cast<void>(sync());
+  } else if (asleep_.load()) {
+    wake();
+  }
+  return appended_;
+}
+
+SequenceNumber DurableJournal::durable() {
+  const SequenceNumber durable = durable_.load(std::memory_order_acquire);
+  if (durable < appended_) {
+    if (!options_.threads) {
+      static_cast<void>(sync());
+      return durable_.load();
+    }
+    wanted_.store(true);
+    if (dozing_.load()) {
+      wake();
+    }
+  }
+  return durable;
+}
+
+std::optional<Error> DurableJournal::failure() const {
+  if (!failed_.load()) {
+    return std::nullopt;
+  }
+  const std::lock_guard lock(slab_mutex_);
+  return failure_;
+}
+
+Result<void> DurableJournal::sync() {
+  while (!failed_.load() && durable_.load() < published_.load()) {
+    const std::lock_guard lock(commit_mutex_);
+    commit_some();
+  }
+  if (const auto error = failure()) {
+    return tl::unexpected<Error>(*error);
+  }
+  return {};
+}
+
+/// Encodes into the slab that is being filled; false if it does not fit there.
+bool DurableJournal::try_encode(const engine::Event& event) {
+  if (filled_ == filling_->size().rows) {
+    return false;
+  }
+  Row& row = filling_->row(filled_);
+  encode_event(event, row, sink_);
+  if (sink_.overflowed()) {
+    return false;
+  }
+  row.seq = appended_ + 1;
+  return true;
+}
+
+bool DurableJournal::encode(const engine::Event& event) {
+  if (!try_encode(event)) {
+    publish();
+    start_slab(next_size());
+    if (!try_encode(event)) {
+      // It takes a segment of its own size.
+      GrowingSink measure;
+      Row row;
+      encode_event(event, row, measure);
+      if (measure.size() + kSlack > kMostPayload) {
+        stop_for_good(
+            {ErrorKind::io, fmt::format("an event of {} bytes is too large for the journal", measure.size())});
+        return false;
+      }
+      SegmentSize size = filling_->size();
+      size.payload = static_cast<std::uint32_t>(std::max<std::size_t>(size.payload, measure.size() + kSlack));
+      start_slab(size);
+      if (!try_encode(event)) {
+        stop_for_good({ErrorKind::internal, "an event does not fit into a segment made for it"});
+        return false;
+      }
+    }
+  }
+  ++appended_;
+  appended_bytes_ += kRowBytes + filling_->row(filled_).length;
+  ++filled_;
+  return true;
+}
+
+SegmentSize DurableJournal::next_size() {
+  const SegmentSize size = expected_next_;
+  expected_next_.rows = std::min(options_.largest_segment.rows, size.rows * kGrowthFactor);
+  expected_next_.payload = std::min(options_.largest_segment.payload, size.payload * kGrowthFactor);
+  return size;
+}
+
+/// Closes the slab that is being filled and goes on in another one.
+void DurableJournal::start_slab(SegmentSize size) {
+  std::unique_ptr<Slab> slab = obtain_slab(size);
+  slab->reuse(appended_ + 1);
+  Slab* next = slab.get();
+  Slab* closed = filling_;
+  {
+    const std::lock_guard lock(slab_mutex_);
+    slabs_.push_back(std::move(slab));
+  }
+  if (closed != nullptr) {
+    closed->close();
+  }
+  filling_ = next;
+  filled_ = 0;
+  sink_.reset(filling_->payload(), 0);
+}
+
+std::unique_ptr<Slab> DurableJournal::obtain_slab(SegmentSize size) {
+  std::unique_lock lock(slab_mutex_);
+  if (slabs_.size() >= kMostSlabs) {
+    published_.store(appended_);
+    if (commit_thread_.joinable()) {
+      lock.unlock();
+      wanted_.store(true);
+      wake();
+      lock.lock();
+      slab_freed_.wait(lock, [&] { return slabs_.size() < kMostSlabs || failed_.load(); });
+    } else {
+      lock.unlock();
+      static_cast<void>(sync());
+      lock.lock();
+    }
+  }
+  if (spare_ != nullptr && spare_->size() == size) {
+    return std::move(spare_);
+  }
+  spare_.reset();
+  lock.unlock();
+  return std::make_unique<Slab>(size);
+}
+
+/// Gives the rows that are complete to the consumer, after the blobs that they name.
+void DurableJournal::publish() {
+  if (!sink_.blobs().empty()) {
+    const std::lock_guard lock(slab_mutex_);
+    std::move(sink_.blobs().begin(), sink_.blobs().end(), std::back_inserter(blobs_));
+    sink_.blobs().clear();
+  }
+  filling_->publish(filled_);
+}
+
+/// Requires commit_mutex_. False if there was nothing to commit.
+bool DurableJournal::commit_some() {
+  if (failed_.load()) {
+    return false;
+  }
+  const auto done = commit_locked();
+  if (!done) {
+    stop_for_good(done.error());
+    return false;
+  }
+  return *done;
+}
+
+Result<bool> DurableJournal::commit_locked() {
+  Slab* slab = nullptr;
+  {
+    const std::lock_guard lock(slab_mutex_);
+    slab = slabs_.front().get();
+  }
+  const bool closed = slab->is_closed();
+  const std::uint32_t ready = slab->ready();
+  if (committed_rows_ < ready) {
+    const std::uint32_t to = std::min(ready, committed_rows_ + kMostRowsPerCommit);
+    if (const auto done = commit_rows(*slab, committed_rows_, to); !done) {
+      return tl::unexpected<Error>(done.error());
+    }
+    return true;
+  }
+  if (!closed) {
+    return false;
+  }
+  {
+    const std::lock_guard lock(slab_mutex_);
+    spare_ = std::move(slabs_.front());
+    slabs_.pop_front();
+  }
+  slab_freed_.notify_all();
+  // Without syncs of its own, a segment becomes durable when the next one begins.
+  if (options_.sync == Sync::none) {
+    if (const auto done = file_->sync(); !done) {
+      return tl::unexpected<Error>(done.error());
+    }
+  }
+  if (const auto done = next_segment(); !done) {
+    return tl::unexpected<Error>(done.error());
+  }
+  return true;
+}
+
+Result<void> DurableJournal::commit_rows(Slab& slab, std::uint32_t from, std::uint32_t to) {
+  if (const auto done = write_blobs(); !done) {
+    return done;
+  }
+  const std::span<const std::byte> payload = slab.payload();
+  for (std::uint32_t i = from; i < to; ++i) {
+    Row& row = slab.row(i);
+    row.place = static_cast<std::uint16_t>(i - from);
+    row.crc = row_crc(row, payload.subspan(row.offset, row.length), file_->salt());
+  }
+  const Row& first = slab.row(from);
+  const Row& last = slab.row(to - 1);
+  auto done =
+      file_->write_payload(payload.subspan(first.offset, last.offset + last.length - first.offset), first.offset);
+  if (done) {
+    done = file_->write_rows(std::as_bytes(slab.rows(from, to)), from);
+  }
+  if (done && options_.sync != Sync::none) {
+    done = file_->sync();
+  }
+  if (!done) {
+    return done;
+  }
+  committed_rows_ = to;
+  previous_crc_ = last.crc;
+  durable_.store(last.seq, std::memory_order_release);
+  if (!next_requested_ && options_.threads && (to > slab.size().rows / 2 || last.offset > slab.size().payload / 2)) {
+    next_requested_ = true;
+    const SegmentSize size = slab.size();
+    request_segment(file_->number() + 1, {std::min(options_.largest_segment.rows, size.rows * kGrowthFactor),
+                                          std::min(options_.largest_segment.payload, size.payload * kGrowthFactor)});
+  }
+  return {};
+}
+
+Result<void> DurableJournal::write_blobs() {
+  std::vector<Blob> blobs;
+  {
+    const std::lock_guard lock(slab_mutex_);
+    blobs.swap(blobs_);
+  }
+  for (const Blob& blob : blobs) {
+    if (const auto done = store_blob(*options_.files, start_.folder, blob); !done) {
+      return done;
+    }
+  }
+  return {};
+}
+
+/// Begins the file of the slab that is now in front. Requires that all before it is durable.
+Result<void> DurableJournal::next_segment() {
+  SegmentSize size;
+  SequenceNumber first_seq = 0;
+  {
+    const std::lock_guard lock(slab_mutex_);
+    size = slabs_.front()->size();
+    first_seq = slabs_.front()->first_seq();
+  }
+  const std::uint64_t number = current_segment_.load() + 1;
+  auto file = prepared_segment(number, size);
+  if (!file) {
+    return tl::unexpected<Error>(file.error());
+  }
+  const std::int64_t now = options_.now ? options_.now() : 0;
+  if (const auto done = (*file)->activate(first_seq, previous_crc_, options_.sync, now); !done) {
+    return done;
+  }
+  file_ = std::move(*file);
+  committed_rows_ = 0;
+  next_requested_ = false;
+  current_segment_.store(number);
+  return {};
+}
+
+void DurableJournal::stop_for_good(const Error& error) {
+  {
+    const std::lock_guard lock(slab_mutex_);
+    if (!failure_) {
+      failure_ = error;
+    }
+    failed_.store(true);
+  }
+  slab_freed_.notify_all();
+  if (options_.on_durable) {
+    options_.on_durable();
+  }
+}
+
+void DurableJournal::wake() {
+  {
+    const std::lock_guard lock(wake_mutex_);
+    woken_ = true;
+  }
+  wake_.notify_one();
+}
+
+void DurableJournal::run_commits() {
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point last_activity = Clock::now();
+  while (!stopping_.load() && !failed_.load()) {
+    const bool wanted = wanted_.exchange(false);
+    bool committed = false;
+    if (durable_.load() < published_.load()) {
+      const std::lock_guard lock(commit_mutex_);
+      committed = commit_some();
+    }
+    if (committed) {
+      last_activity = Clock::now();
+      if (wanted && options_.on_durable) {
+        options_.on_durable();
+      }
+    }
+    std::unique_lock lock(wake_mutex_);
+    dozing_.store(true);
+    // Either side sees the other: who asked before this line is seen here, who asks after it wakes.
+    if (!wanted_.load()) {
+      if (Clock::now() - last_activity < kWakeful) {
+        wake_.wait_for(lock, kTick, [this] { return woken_ || stopping_.load(); });
+      } else {
+        asleep_.store(true);
+        if (durable_.load() == published_.load()) {
+          wake_.wait(lock, [this] { return woken_ || stopping_.load(); });
+          last_activity = Clock::now();
+        }
+        asleep_.store(false);
+      }
+    }
+    woken_ = false;
+    dozing_.store(false);
+  }
+}
+
+void DurableJournal::request_segment(std::uint64_t number, SegmentSize size) {
+  const std::lock_guard lock(prepare_mutex_);
+  preparation_.emplace();
+  preparation_->number = number;
+  preparation_->size = size;
+  prepare_changed_.notify_all();
+}
+
+void DurableJournal::run_preparing() {
+  std::unique_lock lock(prepare_mutex_);
+  while (true) {
+    prepare_changed_.wait(lock, [this] { return stopping_.load() || (preparation_ && !preparation_->begun); });
+    if (stopping_.load()) {
+      return;
+    }
+    preparation_->begun = true;
+    const std::uint64_t number = preparation_->number;
+    const SegmentSize size = preparation_->size;
+    lock.unlock();
+    const auto form = templates_.find(size);
+    auto made = form ? SegmentFile::prepare(*options_.files, start_.folder, **form, number)
+                     : tl::unexpected<Error>(form.error());
+    lock.lock();
+    preparation_->result = std::move(made);
+    prepare_changed_.notify_all();
+  }
+}
+
+Result<std::unique_ptr<SegmentFile>> DurableJournal::prepared_segment(std::uint64_t number, SegmentSize size) {
+  {
+    std::unique_lock lock(prepare_mutex_);
+    if (preparation_ && preparation_->number == number) {
+      prepare_changed_.wait(lock,
+                            [this] { return preparation_->result || (stopping_.load() && !preparation_->begun); });
+      std::optional<Result<std::unique_ptr<SegmentFile>>> result = std::move(preparation_->result);
+      preparation_.reset();
+      lock.unlock();
+      if (result && *result) {
+        if ((**result)->size() == size) {
+          return std::move(*result);
+        }
+        (**result)->discard();
+      }
+      // It could not be made then; perhaps there is room now.
+    }
+  }
+  const auto form = templates_.find(size);
+  if (!form) {
+    return tl::unexpected<Error>(form.error());
+  }
+  return SegmentFile::prepare(*options_.files, start_.folder, **form, number);
+}
+
+}  // namespace lockstep::journal

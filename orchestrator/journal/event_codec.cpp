@@ -1,0 +1,314 @@
+#include "journal/event_codec.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <bit>
+#include <utility>
+#include <variant>
+
+#include "journal/crc32c.hpp"
+
+namespace lockstep::journal {
+
+static_assert(std::endian::native == std::endian::little, "rows are written as they stand in memory");
+
+namespace {
+
+struct Kind {
+  std::uint16_t number;
+  std::string_view name;
+};
+
+// A kind's number is for ever. A new kind takes the next one.
+constexpr Kind kind_of(const engine::ExecutionStarted*) {
+  return {1, "ExecutionStarted"};
+}
+constexpr Kind kind_of(const engine::ExecutionSucceeded*) {
+  return {2, "ExecutionSucceeded"};
+}
+constexpr Kind kind_of(const engine::ExecutionFailed*) {
+  return {3, "ExecutionFailed"};
+}
+constexpr Kind kind_of(const engine::ExecutionTimedOut*) {
+  return {4, "ExecutionTimedOut"};
+}
+constexpr Kind kind_of(const engine::ExecutionAborted*) {
+  return {5, "ExecutionAborted"};
+}
+constexpr Kind kind_of(const engine::StateEntered*) {
+  return {6, "StateEntered"};
+}
+constexpr Kind kind_of(const engine::StateExited*) {
+  return {7, "StateExited"};
+}
+constexpr Kind kind_of(const engine::EvaluationFailed*) {
+  return {8, "EvaluationFailed"};
+}
+constexpr Kind kind_of(const engine::TaskScheduled*) {
+  return {9, "TaskScheduled"};
+}
+constexpr Kind kind_of(const engine::TaskStarted*) {
+  return {10, "TaskStarted"};
+}
+constexpr Kind kind_of(const engine::TaskSubmitted*) {
+  return {11, "TaskSubmitted"};
+}
+constexpr Kind kind_of(const engine::TaskSucceeded*) {
+  return {12, "TaskSucceeded"};
+}
+constexpr Kind kind_of(const engine::TaskFailed*) {
+  return {13, "TaskFailed"};
+}
+constexpr Kind kind_of(const engine::TaskTimedOut*) {
+  return {14, "TaskTimedOut"};
+}
+constexpr Kind kind_of(const engine::WaitStarted*) {
+  return {15, "WaitStarted"};
+}
+constexpr Kind kind_of(const engine::RetryScheduled*) {
+  return {16, "RetryScheduled"};
+}
+constexpr Kind kind_of(const engine::ParallelStarted*) {
+  return {17, "ParallelStarted"};
+}
+constexpr Kind kind_of(const engine::MapStarted*) {
+  return {18, "MapStarted"};
+}
+constexpr Kind kind_of(const engine::MapIterationStarted*) {
+  return {19, "MapIterationStarted"};
+}
+constexpr Kind kind_of(const engine::ChildSucceeded*) {
+  return {20, "ChildSucceeded"};
+}
+constexpr Kind kind_of(const engine::ChildFailed*) {
+  return {21, "ChildFailed"};
+}
+constexpr Kind kind_of(const engine::StateAborted*) {
+  return {22, "StateAborted"};
+}
+constexpr Kind kind_of(const engine::ChildAborted*) {
+  return {23, "ChildAborted"};
+}
+constexpr Kind kind_of(const engine::ChildrenSucceeded*) {
+  return {24, "ChildrenSucceeded"};
+}
+constexpr Kind kind_of(const engine::ChildrenFailed*) {
+  return {25, "ChildrenFailed"};
+}
+
+// All fields of a body, in the order in which they are written. A new one goes to the end.
+template <class T>
+requires std::is_empty_v<T>
+auto fields(T& /*body*/) {
+  return std::tuple<>();
+}
+auto fields(engine::ExecutionStarted& body) {
+  auto& [identity, machine, input] = body;
+  return std::tie(identity, machine, input);
+}
+auto fields(engine::ExecutionSucceeded& body) {
+  auto& [output] = body;
+  return std::tie(output);
+}
+auto fields(engine::ExecutionFailed& body) {
+  auto& [error, cause] = body;
+  return std::tie(error, cause);
+}
+auto fields(engine::ExecutionAborted& body) {
+  auto& [error, cause] = body;
+  return std::tie(error, cause);
+}
+auto fields(engine::StateEntered& body) {
+  auto& [state, input] = body;
+  return std::tie(state, input);
+}
+auto fields(engine::StateExited& body) {
+  auto& [output, next, assigned] = body;
+  return std::tie(output, next, assigned);
+}
+auto fields(engine::EvaluationFailed& body) {
+  auto& [cause, location] = body;
+  return std::tie(cause, location);
+}
+auto fields(engine::TaskScheduled& body) {
+  auto& [count, parameters, timeout, heartbeat, token, credentials] = body;
+  return std::tie(count, parameters, timeout, heartbeat, token, credentials);
+}
+auto fields(engine::TaskSubmitted& body) {
+  auto& [output] = body;
+  return std::tie(output);
+}
+auto fields(engine::TaskSucceeded& body) {
+  auto& [result] = body;
+  return std::tie(result);
+}
+auto fields(engine::TaskFailed& body) {
+  auto& [error, cause] = body;
+  return std::tie(error, cause);
+}
+auto fields(engine::TaskTimedOut& body) {
+  auto& [heartbeat] = body;
+  return std::tie(heartbeat);
+}
+auto fields(engine::WaitStarted& body) {
+  auto& [deadline] = body;
+  return std::tie(deadline);
+}
+auto fields(engine::RetryScheduled& body) {
+  auto& [retrier, deadline] = body;
+  return std::tie(retrier, deadline);
+}
+auto fields(engine::ParallelStarted& body) {
+  auto& [first_child, input] = body;
+  return std::tie(first_child, input);
+}
+auto fields(engine::MapStarted& body) {
+  auto& [items, max_concurrency] = body;
+  return std::tie(items, max_concurrency);
+}
+auto fields(engine::MapIterationStarted& body) {
+  auto& [child, index, input] = body;
+  return std::tie(child, index, input);
+}
+auto fields(engine::ChildSucceeded& body) {
+  auto& [parent, index, iteration] = body;
+  return std::tie(parent, index, iteration);
+}
+auto fields(engine::ChildFailed& body) {
+  auto& [parent, index, iteration, error, cause, catchable] = body;
+  return std::tie(parent, index, iteration, error, cause, catchable);
+}
+auto fields(engine::ChildAborted& body) {
+  auto& [parent, index, iteration] = body;
+  return std::tie(parent, index, iteration);
+}
+auto fields(engine::ChildrenFailed& body) {
+  auto& [error, cause, catchable] = body;
+  return std::tie(error, cause, catchable);
+}
+
+template <class Body>
+constexpr Kind kKind = kind_of(static_cast<const Body*>(nullptr));
+
+template <class... Body>
+constexpr std::uint16_t highest_kind(const std::variant<Body...>*) {
+  return std::max({kKind<Body>.number...});
+}
+constexpr std::size_t kKinds = highest_kind(static_cast<const engine::EventBody*>(nullptr)) + 1;
+
+struct Reader {
+  void (*read)(Source&, engine::EventBody&) = nullptr;
+  std::string_view name;
+};
+
+template <class Body>
+void read_body(Source& source, engine::EventBody& body) {
+  source.get_all(fields(body.emplace<Body>()));
+}
+
+template <class... Body>
+constexpr std::array<Reader, kKinds> make_readers(const std::variant<Body...>*) {
+  std::array<Reader, kKinds> readers{};
+  ((readers[kKind<Body>.number] = Reader{read_body<Body>, kKind<Body>.name}), ...);
+  return readers;
+}
+constexpr auto kReaders = make_readers(static_cast<const engine::EventBody*>(nullptr));
+static_assert(std::variant_size_v<engine::EventBody> + 1 == kKinds, "two kinds share a number, or one is left out");
+
+constexpr auto kKindNames = [] {
+  std::array<hdf5::NamedValue, kKinds> names{};
+  names[0] = {0, "none"};
+  for (std::uint16_t i = 1; i < kKinds; ++i) {
+    names[i] = {i, kReaders[i].name};
+  }
+  return names;
+}();
+
+using hdf5::ColumnType;
+constexpr hdf5::Column kColumns[] = {{"seq", ColumnType::u64, offsetof(Row, seq)},
+                                     {"time_us", ColumnType::i64, offsetof(Row, time_us)},
+                                     {"execution", ColumnType::u64, offsetof(Row, execution)},
+                                     {"id", ColumnType::u64, offsetof(Row, id)},
+                                     {"previous", ColumnType::u64, offsetof(Row, previous)},
+                                     {"strand", ColumnType::u32, offsetof(Row, strand)},
+                                     {"state", ColumnType::u32, offsetof(Row, state)},
+                                     {"offset", ColumnType::u32, offsetof(Row, offset)},
+                                     {"length", ColumnType::u32, offsetof(Row, length)},
+                                     {"crc", ColumnType::u32, offsetof(Row, crc)},
+                                     {"kind", ColumnType::name, offsetof(Row, kind)},
+                                     {"place", ColumnType::u16, offsetof(Row, place)}};
+constexpr hdf5::RowType kRowType{kRowBytes, kColumns, kKindNames};
+
+}  // namespace
+
+std::uint32_t row_crc(const Row& row, std::span<const std::byte> body, std::uint64_t salt) {
+  Row plain = row;
+  plain.crc = 0;
+  std::uint32_t crc = crc32c(std::as_bytes(std::span(&salt, 1)));
+  crc = crc32c(std::as_bytes(std::span(&plain, 1)), crc);
+  return crc32c(body, crc);
+}
+
+const hdf5::RowType& row_type() {
+  return kRowType;
+}
+
+void encode_event(const engine::Event& event, Row& row, Sink& sink) {
+  const std::size_t start = sink.size();
+  sink.start_item();
+  std::visit(
+      [&](const auto& body) {
+        using Body = std::decay_t<decltype(body)>;
+        row.kind = kKind<Body>.number;
+        // One list of fields serves both ways; nothing is changed through it here.
+        sink.put_all(fields(const_cast<Body&>(body)));
+      },
+      event.body);
+  row.time_us = event.time.us;
+  row.execution = static_cast<std::uint64_t>(event.execution);
+  row.id = event.id;
+  row.previous = event.previous;
+  row.strand = static_cast<std::uint32_t>(event.strand);
+  row.state = static_cast<std::uint32_t>(event.state);
+  row.offset = static_cast<std::uint32_t>(start);
+  row.length = static_cast<std::uint32_t>(sink.size() - start);
+}
+
+Result<engine::Event> decode_event(const Row& row, std::span<const std::byte> payload, SourceContext& context,
+                                   ValueCache& values) {
+  if (row.kind >= kKinds || kReaders[row.kind].read == nullptr) {
+    return fail(ErrorKind::io, fmt::format("event {} is of a kind ({}) that this version does not know; a newer "
+                                           "version wrote it",
+                                           row.seq, row.kind));
+  }
+  if (row.offset > payload.size() || row.length > payload.size() - row.offset) {
+    return fail(ErrorKind::io, fmt::format("the body of event {} lies outside its segment", row.seq));
+  }
+  engine::Event event;
+  event.execution = engine::ExecutionId{row.execution};
+  event.strand = engine::StrandId{row.strand};
+  event.state = asl::StateId{row.state};
+  event.time = Timestamp{row.time_us};
+  event.id = row.id;
+  event.previous = row.previous;
+  Source source(payload, row.offset, row.length, context, values);
+  kReaders[row.kind].read(source, event.body);
+  if (!source.problem().empty()) {
+    return fail(ErrorKind::io, fmt::format("event {} cannot be read: {}", row.seq, source.problem()));
+  }
+  return event;
+}
+
+std::string_view kind_name(std::uint16_t kind) {
+  return kind < kKinds ? kReaders[kind].name : std::string_view();
+}
+
+bool is_ending(const engine::EventBody& body) {
+  return std::holds_alternative<engine::ExecutionSucceeded>(body) ||
+         std::holds_alternative<engine::ExecutionFailed>(body) ||
+         std::holds_alternative<engine::ExecutionTimedOut>(body) ||
+         std::holds_alternative<engine::ExecutionAborted>(body);
+}
+
+}  // namespace lockstep::journal

@@ -1,0 +1,122 @@
+#include "journal/header.hpp"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <type_traits>
+
+#include "journal/crc32c.hpp"
+
+namespace lockstep::journal {
+
+namespace {
+
+// As it stands in the file; little-endian.
+struct Stored {
+  char magic[8];
+  std::uint16_t version_major;
+  std::uint16_t version_minor;
+  std::uint16_t kind;
+  std::uint16_t sync;
+  std::uint64_t epoch;
+  std::uint64_t number;
+  std::uint64_t first_seq;
+  std::uint64_t last_seq;
+  std::int64_t created_us;
+  std::uint64_t salt;
+  std::uint64_t rows_offset;
+  std::uint64_t payload_offset;
+  std::uint64_t file_bytes;
+  std::uint32_t rows;
+  std::uint32_t payload;
+  std::uint32_t previous_crc;
+  std::uint32_t rest_crc;
+  char zero[kHeaderBytes - 108];
+  std::uint32_t crc;  // of all bytes before it
+};
+static_assert(sizeof(Stored) == kHeaderBytes && std::is_trivially_copyable_v<Stored>);
+
+std::span<const std::byte> covered(const std::span<const std::byte>& bytes) {
+  return bytes.first(kHeaderBytes - sizeof(std::uint32_t));
+}
+
+bool is_sound(const Header& header) {
+  if (header.size.rows > kMostRows || header.size.payload > kMostPayload) {
+    return false;
+  }
+  if (header.rows_offset == 0 && header.payload_offset == 0) {
+    return header.kind != FileKind::segment;
+  }
+  const std::uint64_t rows_end = header.rows_offset + std::uint64_t{header.size.rows} * kRowBytes;
+  const std::uint64_t payload_end = header.payload_offset + header.size.payload;
+  return header.rows_offset >= kHeaderBytes && header.rows_offset < rows_end && rows_end <= header.payload_offset &&
+         header.payload_offset < payload_end && payload_end <= header.file_bytes;
+}
+
+}  // namespace
+
+std::array<std::byte, kHeaderBytes> to_bytes(const Header& header) {
+  Stored stored{};
+  std::memcpy(stored.magic, kMagic.data(), sizeof stored.magic);
+  stored.version_major = kVersionMajor;
+  stored.version_minor = kVersionMinor;
+  stored.kind = static_cast<std::uint16_t>(header.kind);
+  stored.sync = static_cast<std::uint16_t>(header.sync);
+  stored.epoch = header.epoch;
+  stored.number = header.number;
+  stored.first_seq = header.first_seq;
+  stored.last_seq = header.last_seq;
+  stored.created_us = header.created_us;
+  stored.salt = header.salt;
+  stored.rows_offset = header.rows_offset;
+  stored.payload_offset = header.payload_offset;
+  stored.file_bytes = header.file_bytes;
+  stored.rows = header.size.rows;
+  stored.payload = header.size.payload;
+  stored.previous_crc = header.previous_crc;
+  stored.rest_crc = header.rest_crc;
+  stored.crc = crc32c(covered(std::as_bytes(std::span(&stored, 1))));
+  std::array<std::byte, kHeaderBytes> bytes{};
+  std::memcpy(bytes.data(), &stored, sizeof stored);
+  return bytes;
+}
+
+Result<Header> parse_header(std::span<const std::byte> bytes, const std::string& path) {
+  Stored stored;
+  if (bytes.size() < sizeof stored) {
+    return fail(ErrorKind::io, fmt::format("{} is damaged: it is too short", path));
+  }
+  std::memcpy(&stored, bytes.data(), sizeof stored);
+  if (std::memcmp(stored.magic, kMagic.data(), sizeof stored.magic) != 0) {
+    return fail(ErrorKind::io,
+                fmt::format("{} is damaged, or no file of a journal: it does not begin with {}", path, kMagic));
+  }
+  if (stored.crc != crc32c(covered(bytes))) {
+    return fail(ErrorKind::io, fmt::format("{} is damaged: the checksum of its header does not hold", path));
+  }
+  if (stored.version_major != kVersionMajor) {
+    return fail(ErrorKind::io, fmt::format("{} is in version {}.{} of the format, and this program knows {}.x", path,
+                                           stored.version_major, stored.version_minor, kVersionMajor));
+  }
+  Header header;
+  header.kind = static_cast<FileKind>(stored.kind);
+  header.sync = static_cast<Sync>(stored.sync);
+  header.epoch = stored.epoch;
+  header.number = stored.number;
+  header.first_seq = stored.first_seq;
+  header.last_seq = stored.last_seq;
+  header.created_us = stored.created_us;
+  header.salt = stored.salt;
+  header.rows_offset = stored.rows_offset;
+  header.payload_offset = stored.payload_offset;
+  header.file_bytes = stored.file_bytes;
+  header.size = {stored.rows, stored.payload};
+  header.previous_crc = stored.previous_crc;
+  header.rest_crc = stored.rest_crc;
+  if (!is_sound(header)) {
+    return fail(ErrorKind::io, fmt::format("{} is damaged: its header contradicts itself", path));
+  }
+  return header;
+}
+
+}  // namespace lockstep::journal

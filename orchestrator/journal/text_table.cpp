@@ -1,0 +1,56 @@
+#include "journal/text_table.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace lockstep::journal {
+
+namespace {
+
+constexpr std::size_t kEntries = 16'384;
+
+__extension__ using Wide = unsigned __int128;
+
+std::uint64_t mix(std::uint64_t hash, std::uint64_t word) {
+  constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15;
+  const auto product = static_cast<Wide>(hash ^ word) * kOdd;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+
+}  // namespace
+
+TextTable::TextTable() : entries_(kEntries) {}
+
+void TextTable::clear() {
+  std::fill(entries_.begin(), entries_.end(), Entry{});
+}
+
+std::uint64_t TextTable::hash(std::string_view text) {
+  std::uint64_t hash = text.size() + 1;
+  const char* at = text.data();
+  std::size_t left = text.size();
+  for (; left >= 8; left -= 8, at += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, at, 8);
+    hash = mix(hash, word);
+  }
+  std::uint64_t rest = 0;
+  std::memcpy(&rest, at, left);
+  return mix(mix(hash, rest), 0x5bd1e995);
+}
+
+std::optional<std::uint64_t> TextTable::find(std::string_view text, std::uint64_t hash,
+                                             std::span<const std::byte> buffer) const {
+  const Entry& entry = entries_[hash % kEntries];
+  if (entry.length != text.size() || entry.check != static_cast<std::uint32_t>(hash >> 32) ||
+      std::memcmp(buffer.data() + entry.offset, text.data(), text.size()) != 0) {
+    return std::nullopt;
+  }
+  return entry.offset;
+}
+
+void TextTable::remember(std::uint64_t hash, std::uint64_t offset, std::size_t length) {
+  entries_[hash % kEntries] = {offset, static_cast<std::uint32_t>(length), static_cast<std::uint32_t>(hash >> 32)};
+}
+
+}  // namespace lockstep::journal

@@ -1,0 +1,34 @@
+// Remembers where in a buffer texts stand, so that an equal text can be referred to instead of written again.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace lockstep::journal {
+
+/// Of fixed size: a newer text may push an older one out. Never allocates after construction.
+class TextTable {
+ public:
+  TextTable();
+  void clear();
+
+  /// A text's hash, for find() and remember().
+  static std::uint64_t hash(std::string_view text);
+
+  /// Where `text` stands in `buffer`, if that is known.
+  std::optional<std::uint64_t> find(std::string_view text, std::uint64_t hash, std::span<const std::byte> buffer) const;
+  void remember(std::uint64_t hash, std::uint64_t offset, std::size_t length);
+
+ private:
+  struct Entry {
+    std::uint64_t offset = 0;
+    std::uint32_t length = 0;  // 0: empty
+    std::uint32_t check = 0;
+  };
+  std::vector<Entry> entries_;
+};
+
+}  // namespace lockstep::journal
