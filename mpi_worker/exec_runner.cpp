@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -29,6 +30,16 @@ void occupy_standard_descriptors() {
   }
 }
 
+/// Each task takes four descriptors.
+void allow_descriptors(std::size_t slots) {
+  rlimit limit = {};
+  const rlim_t wanted = 4 * slots + 256;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
+    limit.rlim_cur = std::min(wanted, limit.rlim_max);
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
 void ignore_broken_pipes() {
   struct sigaction action = {};
   if (sigaction(SIGPIPE, nullptr, &action) == 0 && action.sa_handler == SIG_DFL) {
@@ -47,6 +58,7 @@ Runner::Runner(const RunSettings& settings, Place place, std::size_t slots)
       guard_(std::max<std::size_t>(slots, 1)),
       slots_(std::max<std::size_t>(slots, 1)) {
   occupy_standard_descriptors();
+  allow_descriptors(slots_.size());
   ignore_broken_pipes();
   epoll_ = Descriptor(epoll_create1(EPOLL_CLOEXEC));
   const char* path = std::getenv("PATH");

@@ -211,7 +211,7 @@ TEST_F(RunnerTest, LastLineOfStdoutNamesTheError) {
 }
 
 TEST_F(RunnerTest, AnErrorObjectOnSuccessIsJustTheOutput) {
-  EXPECT_EQ(result(run(task(shell(R"(echo '{"errorType":"E"}')")))), "{\"errorType\":\"E\"}\n");
+  EXPECT_EQ(result(run(task(shell(R"(echo '{"errorType":"E"}')")))), "{\"errorType\":\"E\"}");
 }
 
 TEST_F(RunnerTest, ASignalIsNamed) {
@@ -236,7 +236,7 @@ TEST_F(RunnerTest, ProgramsThatCannotRunSayWhy) {
 
 TEST_F(RunnerTest, FieldsOfTheInputBecomeArguments) {
   const JobId job = exec({"/bin/echo", "[\"${a}-${n}\",", "${b}]"});
-  EXPECT_EQ(result(run(task(job, R"({"a":"x y","n":1.50,"b":true})"))), "[\"x y-1.50\", true]\n");
+  EXPECT_EQ(result(run(task(job, R"({"a":"x y","n":1.50,"b":true})"))), "[\"x y-1.50\", true]");
 }
 
 TEST_F(RunnerTest, MissingFieldsAreBadArguments) {
@@ -343,13 +343,13 @@ TEST_F(RunnerTest, CancelStopsWhatRunsAndDropsWhatWaits) {
 
 TEST_F(RunnerTest, ChildrenDoNotOutliveTheirJob) {
   const auto begin = std::chrono::steady_clock::now();
-  EXPECT_EQ(result(run(task(shell("sleep 60 & echo $! > child; echo 5")))), "5\n");
+  EXPECT_EQ(result(run(task(shell("sleep 60 & echo $! > child; echo 5")))), "5");
   EXPECT_LT(std::chrono::steady_clock::now() - begin, 2s);
   EXPECT_TRUE(gone("child"));
 }
 
 TEST_F(RunnerTest, TheLastOutputOfAChildIsWaitedFor) {
-  EXPECT_EQ(result(run(task(shell("(sleep 0.02; echo 5) &")))), "5\n");
+  EXPECT_EQ(result(run(task(shell("(sleep 0.02; echo 5) &")))), "5");
 }
 
 TEST_F(RunnerTest, NothingOutlivesTheRunner) {

@@ -226,8 +226,7 @@ Decoded<Hello> decode_hello(std::string_view message) {
   hello.pid = reader.number<std::uint32_t>();
   hello.started = reader.number<std::uint64_t>();
   hello.slots = reader.number<std::uint32_t>();
-  constexpr std::uint32_t kMostSlots = 1 << 16;
-  if (hello.slots == 0 || hello.slots > kMostSlots) {
+  if (hello.slots == 0 || hello.slots > kMaxSlots) {
     reader.fail("has an impossible number of slots");
   }
   return ended(reader, std::move(hello));

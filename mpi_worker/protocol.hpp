@@ -18,6 +18,9 @@ inline constexpr std::uint32_t kProtocol = 1;
 /// The longest payload that a message can carry: MPI counts bytes as int.
 inline constexpr std::size_t kMaxPayload = std::size_t{2000} << 20;
 
+/// The most slots of one worker.
+inline constexpr std::uint32_t kMaxSlots = 1 << 16;
+
 enum class MessageType : std::uint8_t {
   hello = 1,  ///< worker: I am here
   setup,      ///< rank 0: what all tasks share; before any task

@@ -222,7 +222,7 @@ int run_worker(int rank, std::size_t slots, Channel& channel, const Heart& heart
     std::signal(signal, SIG_IGN);
   }
   std::signal(SIGTERM, [](int) { told_to_end = true; });
-  return WorkerLoop(rank, slots, channel, heart).run();
+  return WorkerLoop(rank, std::clamp<std::size_t>(slots, 1, kMaxSlots), channel, heart).run();
 }
 
 std::string this_place() {

@@ -109,6 +109,18 @@ std::vector<std::string> launch_environment(const std::string& status_file) {
   return variables;
 }
 
+/// The names of those variables that are Lockstep's.
+std::vector<std::string> own_variables(const std::vector<std::string>& environment) {
+  constexpr std::string_view kPrefix = "LOCKSTEP_";
+  std::vector<std::string> names;
+  for (const std::string& variable : environment) {
+    if (variable.compare(0, kPrefix.size(), kPrefix) == 0) {
+      names.push_back(variable.substr(0, variable.find('=')));
+    }
+  }
+  return names;
+}
+
 std::vector<const char*> pointers(const std::vector<std::string>& texts) {
   std::vector<const char*> all;
   for (const std::string& text : texts) {
@@ -137,13 +149,16 @@ int wait_and_pass_on(pid_t mpirun, const sigset_t& signals, const std::string& s
 
 }  // namespace
 
-std::vector<std::string> mpirun_command(const LaunchPlan& plan) {
+std::vector<std::string> mpirun_command(const LaunchPlan& plan, const std::vector<std::string>& exported) {
   std::vector<std::string> command{"mpirun"};
   if (plan.ranks > 0) {
     command.insert(command.end(), {"-n", fmt::format("{}", plan.ranks), "--oversubscribe"});
   }
   command.insert(command.end(), {"--enable-recovery", "--bind-to", "none", "--mca", "odls_base_sigkill_timeout", "30",
                                  "--mca", "mpi_yield_when_idle", "1"});
+  for (const std::string& variable : exported) {
+    command.insert(command.end(), {"-x", variable});
+  }
   command.push_back(plan.program);
   command.insert(command.end(), plan.argv.begin(), plan.argv.end());
   return command;
@@ -167,8 +182,8 @@ Result<int> launch(const LaunchPlan& plan) {
     sigaddset(&signals, signal);
   }
   pthread_sigmask(SIG_BLOCK, &signals, &before);
-  const std::vector<std::string> command = mpirun_command(plan);
   const std::vector<std::string> environment = launch_environment(status_file);
+  const std::vector<std::string> command = mpirun_command(plan, own_variables(environment));
   const std::vector<const char*> argv = pointers(command);
   const std::vector<const char*> variables = pointers(environment);
   worker::SpawnPlan spawn_plan;

@@ -14,8 +14,8 @@ struct LaunchPlan {
   std::vector<std::string> argv;  ///< its arguments, without argv[0]; the ranks get them unchanged
 };
 
-/// The command line of mpirun, for messages and tests. `as_root`: the user is root.
-std::vector<std::string> mpirun_command(const LaunchPlan& plan);
+/// The command line of mpirun. The variables named in `exported` reach the ranks of other machines too.
+std::vector<std::string> mpirun_command(const LaunchPlan& plan, const std::vector<std::string>& exported);
 
 /// Runs the ranks and waits for their end. TERM, INT, HUP, USR1 and USR2 go to rank 0, directly where it runs on this
 /// machine, else through mpirun. The result is the exit status of rank 0; 75 where rank 0 died without one. One thread,

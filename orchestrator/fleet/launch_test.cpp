@@ -9,16 +9,16 @@ namespace {
 using testing::ElementsAre;
 
 TEST(Launch, AsksForRecoveryAndNoBinding) {
-  EXPECT_THAT(mpirun_command({8, "/usr/bin/lockstep", {"run", "survey.asl.json", "--ranks", "8"}}),
+  EXPECT_THAT(mpirun_command({8, "/usr/bin/lockstep", {"run", "survey.asl.json", "--ranks", "8"}}, {}),
               ElementsAre("mpirun", "-n", "8", "--oversubscribe", "--enable-recovery", "--bind-to", "none", "--mca",
                           "odls_base_sigkill_timeout", "30", "--mca", "mpi_yield_when_idle", "1", "/usr/bin/lockstep",
                           "run", "survey.asl.json", "--ranks", "8"));
 }
 
 TEST(Launch, AllLeavesTheNumberToTheAllocation) {
-  EXPECT_THAT(mpirun_command({0, "l", {}}),
+  EXPECT_THAT(mpirun_command({0, "l", {}}, {"LOCKSTEP_S3_ROOT"}),
               ElementsAre("mpirun", "--enable-recovery", "--bind-to", "none", "--mca", "odls_base_sigkill_timeout",
-                          "30", "--mca", "mpi_yield_when_idle", "1", "l"));
+                          "30", "--mca", "mpi_yield_when_idle", "1", "-x", "LOCKSTEP_S3_ROOT", "l"));
 }
 
 TEST(Launch, WithoutALauncherThereIsNobodyToReportTo) {

@@ -77,25 +77,32 @@ void MpiFleet::set_capacity(Worker& one, std::size_t capacity) {
 
 /// Makes sure that choose() finds the worker where it can take a task.
 void MpiFleet::list(Worker& one) {
-  if (one.listed || one.standing != Standing::working || one.assigned >= one.capacity) {
+  if (one.standing != Standing::working || one.assigned >= one.capacity) {
     return;
   }
-  one.listed = true;
-  (one.assigned < one.hello.slots ? free_ : ahead_).push_back(one.rank);
+  const bool free = one.assigned < one.hello.slots;
+  if (!std::exchange(free ? one.in_free : one.in_ahead, true)) {
+    (free ? free_ : ahead_).push_back(one.rank);
+  }
 }
 
 /// A worker with a slot free, else one that takes tasks ahead, in turn; else null.
 MpiFleet::Worker* MpiFleet::choose() {
-  for (std::deque<int>* ranks : {&free_, &ahead_}) {
-    while (!ranks->empty()) {
-      Worker& one = of(ranks->front());
-      ranks->pop_front();
-      one.listed = false;
-      const std::size_t limit = ranks == &free_ ? one.hello.slots : one.capacity;
-      if (one.standing == Standing::working && one.assigned < limit) {
-        return &one;
-      }
-      list(one);
+  while (!free_.empty()) {
+    Worker& one = of(free_.front());
+    free_.pop_front();
+    one.in_free = false;
+    if (one.standing == Standing::working && one.assigned < std::min<std::size_t>(one.hello.slots, one.capacity)) {
+      return &one;
+    }
+    list(one);
+  }
+  while (!ahead_.empty()) {
+    Worker& one = of(ahead_.front());
+    ahead_.pop_front();
+    one.in_ahead = false;
+    if (one.standing == Standing::working && one.assigned < one.capacity) {
+      return &one;
     }
   }
   return nullptr;

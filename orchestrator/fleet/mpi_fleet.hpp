@@ -55,7 +55,8 @@ class MpiFleet final : public Fleet {
     bool visible = false;      // its process can be seen from here
     std::size_t assigned = 0;  // tasks in flight
     std::size_t capacity = 0;
-    bool listed = false;  // in free_ or ahead_
+    bool in_free = false;   // listed in free_
+    bool in_ahead = false;  // listed in ahead_
     Prefetch prefetch;
     worker::Batch batch{worker::MessageType::tasks};
     std::vector<worker::DispatchId> cancels;
