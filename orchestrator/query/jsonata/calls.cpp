@@ -9,6 +9,9 @@ namespace {
 
 /// What a call is named in its errors.
 std::string_view procedure_name(const Expr& procedure) {
+  if (procedure.type == ExprType::lambda) {
+    return {};
+  }
   return procedure.type == ExprType::path ? procedure.items[0]->text : procedure.text;
 }
 
@@ -111,7 +114,7 @@ Item Evaluator::eval_call(const Expr& e, Item input, Frame* frame, const Item* a
   if (procedure.is_function()) {
     Function& f = *procedure.u.function;
     f.position = e.position;
-    f.token_text = name.data();
+    f.token_text = name.empty() ? nullptr : name.data();
     f.token_size = static_cast<std::uint32_t>(name.size());
   }
   try {
@@ -122,7 +125,7 @@ Item Evaluator::eval_call(const Expr& e, Item input, Frame* frame, const Item* a
     }
     if (!p.has_token) {
       p.token = name;
-      p.has_token = true;
+      p.has_token = !name.empty();
     }
     throw;
   }

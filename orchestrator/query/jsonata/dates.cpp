@@ -588,7 +588,7 @@ std::optional<double> parse_iso(std::string_view text) {
   }
   const bool no_such_time = month < 1 || month > 12 || day < 1 || day > 31 || hour > 24 ||
                             (hour == 24 && (minute > 0 || second > 0 || millisecond > 0)) ||
-                            (!has_time && (fraction || zoned));
+                            (!has_time && (fraction || (zoned && offset != 0)));
   if (no_such_time) {
     return kNoDate;
   }

@@ -299,7 +299,10 @@ Text apply(const Layout& layout, const Format& format, double value) {
     }
   } else {
     for (const std::size_t position : layout.integer_groups) {
-      text.insert(position <= point ? point - position : 0, format.grouping_separator);
+      // A group to the left of all digits: the reference implementation counts from the end then.
+      const std::size_t behind = position - std::min(position, point);
+      text.insert(behind == 0 ? point - position : text.size() - std::min(behind, text.size()),
+                  format.grouping_separator);
       ++point;
     }
   }

@@ -260,37 +260,36 @@ std::string format_decimal(const IntegerPicture& picture, double value) {
   if (digits.size() < picture.mandatory_digits) {
     digits.insert(0, std::min(picture.mandatory_digits, kMostDigits) - digits.size(), '0');
   }
-  // Separators go between characters, counted from the right; the result is put together from the left.
-  std::vector<std::pair<std::size_t, std::uint32_t>> marks;  // digits to the right, character
+  std::u32string text;
+  for (const char c : digits) {
+    text += static_cast<char32_t>(c) + picture.zero - U'0';
+  }
   if (picture.regular) {
     const auto& [distance, character] = picture.separators[0];
-    for (std::size_t right = distance; right < digits.size(); right += distance) {
-      marks.emplace_back(right, character);
+    const std::size_t groups = (text.size() - 1) / distance;
+    std::u32string grouped;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      const std::size_t right = text.size() - i;
+      if (i > 0 && right % distance == 0 && right / distance <= groups) {
+        grouped += character;
+      }
+      grouped += text[i];
     }
+    text = std::move(grouped);
   } else {
-    for (const auto& [position, character] : picture.separators) {
-      marks.emplace_back(position, character);
+    for (auto mark = picture.separators.rbegin(); mark != picture.separators.rend(); ++mark) {
+      // Beyond the digits the reference implementation keeps only as many of them as are missing.
+      const std::size_t missing = mark->position - std::min(mark->position, text.size());
+      const std::size_t place = missing == 0 ? text.size() - mark->position : 0;
+      const std::u32string head = text.substr(0, place);
+      const std::u32string tail =
+          missing == 0 ? text.substr(place) : text.substr(text.size() - std::min(missing, text.size()));
+      text = head + static_cast<char32_t>(mark->character) + tail;
     }
   }
   std::string out;
-  for (const auto& [right, character] : marks) {
-    if (right > digits.size()) {
-      append_utf8(out, character);
-    }
-  }
-  for (std::size_t i = 0; i < digits.size(); ++i) {
-    const std::size_t right = digits.size() - i;
-    for (auto mark = marks.rbegin(); mark != marks.rend(); ++mark) {
-      if (mark->first == right && (i > 0 || !picture.regular)) {
-        append_utf8(out, mark->second);
-      }
-    }
-    append_utf8(out, static_cast<std::uint32_t>(digits[i]) + picture.zero - '0');
-  }
-  for (auto mark = marks.rbegin(); mark != marks.rend(); ++mark) {
-    if (mark->first == 0) {
-      append_utf8(out, mark->second);
-    }
+  for (const char32_t c : text) {
+    append_utf8(out, c);
   }
   if (picture.ordinal) {
     const char last = digits.back();

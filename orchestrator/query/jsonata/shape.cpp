@@ -17,7 +17,7 @@ class Shaper {
   void run() {
     program_.root = shape_expr(program_.root);
     if (program_.root->type == ExprType::parent || !program_.root->seeking_parent.empty()) {
-      throw problem_at("S0217", *program_.root);
+      throw no_parent(*program_.root);
     }
     name_tuple_variables();
   }
@@ -32,6 +32,20 @@ class Shaper {
   static Problem problem_at(std::string_view code, const Expr& e) {
     Problem p = problem(code, e.position);
     p.token = e.text;
+    p.has_token = true;
+    return p;
+  }
+
+  // S0217 names the kind of node, as the reference implementation calls it.
+  static Problem no_parent(const Expr& e) {
+    static constexpr std::string_view kNames[] = {
+        "(end)",   "name",   "variable",  "string",    "number",    "value",      "regex",     "operator",
+        "binary",  "unary",  "unary",     "unary",     "wildcard",  "descendant", "parent",    "function",
+        "partial", "lambda", "condition", "condition", "condition", "block",      "transform", "path",
+        "bind",    "apply",  "sort",      "lambda",    "group"};
+    const bool placed = e.type != ExprType::path && e.type != ExprType::parent;
+    Problem p = problem("S0217", placed ? e.position : -1);
+    p.token = kNames[static_cast<std::size_t>(e.type)];
     p.has_token = true;
     return p;
   }
@@ -381,8 +395,7 @@ class Shaper {
         return;
       }
       default: {
-        Problem p = problem_at("S0217", e);
-        throw p;
+        throw no_parent(e);
       }
     }
   }
