@@ -84,9 +84,7 @@ Map Reader::read_map(const Object& object, State& state, const Enclosing& enclos
 
 void Reader::read_processor(const Object& object, const State& state, const Enclosing& enclosing, Map& map) {
   const bool deprecated = object.has("Iterator");
-  if (deprecated && object.has("ItemProcessor")) {
-    exclusive(object, "ItemProcessor", "Iterator");
-  }
+  exclusive(object, "ItemProcessor", "Iterator");
   const std::string_view key = deprecated ? "Iterator" : "ItemProcessor";
   const Node* node = object.find(key);
   if (node == nullptr) {

@@ -112,7 +112,7 @@ class Reader {
   void other_language(const Object& object, std::string_view key);
   void check_keys(const Object& object, std::initializer_list<std::string_view> allowed);
   void require(const Object& object, std::initializer_list<std::string_view> keys);
-  bool exclusive(const Object& object, std::string_view a, std::string_view b);
+  void exclusive(const Object& object, std::string_view a, std::string_view b);
   void check_comment(const Object& object);
 
   std::optional<std::string_view> read_string(const Object& object, std::string_view key);
@@ -134,7 +134,7 @@ class Reader {
   ExpressionPtr read_payload(const Object& object, std::string_view key, const jsonata::FieldScope& scope = {});
   ExpressionPtr read_template(const Object& object, std::string_view key);
   ExpressionPtr read_jsonata(const Object& object, std::string_view key, const jsonata::FieldScope& scope = {});
-  /// As read_jsonata, for a value that has to be an expression or `kind`.
+  /// Checks the names and notes who assigns them.
   ExpressionPtr read_assign(const Object& object, const jsonata::FieldScope& scope = {});
 
   void warn_static_text(const Node& node, const Place& place, std::string_view code);

@@ -96,12 +96,10 @@ void Reader::require(const Object& object, std::initializer_list<std::string_vie
   }
 }
 
-bool Reader::exclusive(const Object& object, std::string_view a, std::string_view b) {
-  if (!object.has(a) || !object.has(b)) {
-    return true;
+void Reader::exclusive(const Object& object, std::string_view a, std::string_view b) {
+  if (object.has(a) && object.has(b)) {
+    report_.schema(object.place, fmt::format("Only one of these fields is allowed: {}", list_of({a, b})));
   }
-  report_.schema(object.place, fmt::format("Only one of these fields is allowed: {}", list_of({a, b})));
-  return false;
 }
 
 void Reader::check_comment(const Object& object) {
