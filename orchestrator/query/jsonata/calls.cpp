@@ -7,6 +7,8 @@ namespace lockstep::jsonata {
 
 namespace {
 
+constexpr std::size_t kFew = 6;  // arguments that need no allocation
+
 /// What a call is named in its errors.
 std::string_view procedure_name(const Expr& procedure) {
   if (procedure.type == ExprType::lambda) {
@@ -39,7 +41,7 @@ class ArgumentList {
   std::size_t size() const { return size_; }
 
  private:
-  std::array<Item, 6> few_;
+  std::array<Item, kFew> few_;
   std::vector<Item> many_;
   std::size_t size_ = 0;
 };
@@ -195,18 +197,9 @@ Item Evaluator::apply_function(Function& f, const Item* arguments, std::size_t s
                                                    : nullptr;
   }
   if (f.kind == Function::Kind::native && signature != nullptr) {
-    // The usual case without ceremony: as many arguments as parameters, each of a type that fits.
-    const auto& parameters = signature->parameters();
-    if (size == parameters.size()) {
-      bool fits = true;
-      for (std::size_t i = 0; i < size && fits; ++i) {
-        const char symbol = symbol_of(arguments[i]);
-        fits = (parameters[i].mask & Signature::bit(symbol)) != 0 &&
-               (parameters[i].type != 'a' || (symbol == 'a' && parameters[i].subtype.empty()));
-      }
-      if (fits) {
-        return f.native->call(*this, {arguments, size, input, frame});
-      }
+    Item fitted[kFew];
+    if (fit_directly(*signature, arguments, size, fitted)) {
+      return f.native->call(*this, {fitted, size, input, frame});
     }
   }
   if (signature != nullptr) {
@@ -290,6 +283,37 @@ Item Evaluator::call(Function& function, const Item* arguments, std::size_t size
 }
 
 // --- signatures ---
+
+// The usual case without ceremony: each argument fits the parameter at its place, and what is left over may be.
+bool Evaluator::fit_directly(const Signature& signature, const Item* arguments, std::size_t size, Item* out) {
+  const auto& parameters = signature.parameters();
+  if (size > parameters.size() || size > kFew) {
+    return false;
+  }
+  char symbols[kFew];
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const Signature::Parameter& parameter = parameters[i];
+    if (parameter.repeats) {
+      return false;
+    }
+    if (i >= size) {
+      if (!parameter.optional || parameter.context) {
+        return false;
+      }
+      continue;
+    }
+    symbols[i] = symbol_of(arguments[i]);
+    if ((parameter.mask & Signature::bit(symbols[i])) == 0) {
+      return false;
+    }
+  }
+  for (std::size_t i = 0; i < size; ++i) {
+    out[i] = parameters[i].type == 'a'
+                 ? coerce(parameters[i], arguments[i], symbols[i], std::string_view(symbols + i, 1), i)
+                 : arguments[i];
+  }
+  return true;
+}
 
 Item Evaluator::coerce(const Signature::Parameter& parameter, Item argument, char symbol, std::string_view matched,
                        std::size_t index) {

@@ -96,6 +96,8 @@ class Evaluator {
   /// Adds a member or replaces its value. `key` must live as long as the heap or the program.
   void set(Object& object, std::string_view key, std::uint32_t hash, Item value);
   void set(Object& object, std::string_view key, Item value) { set(object, key, hash_key(key), value); }
+  /// Adds a member whose key is known to be new.
+  void add(Object& object, std::string_view key, std::uint32_t hash, Item value);
   void remove(Object& object, std::string_view key);
   static Item* find(Object& object, std::string_view key, std::uint32_t hash);
   /// The value of a member of an object item, or undefined.
@@ -174,6 +176,8 @@ class Evaluator {
   Item tuple_stages(const Expr& step, Item tuples, const Scope& scope, Frame* frame);
   Frame* tuple_frame(const Tuple& tuple, const Scope& scope, Frame* frame);
   Tuple* make_tuple(const Scope& scope, const Tuple* copy);
+  Item eval_object(const Expr& group, Item context, Frame* frame);
+  std::string_view group_key(const Expr& group, const Item& key);
   Item eval_group(const Expr& group, Item input, Frame* frame, const Scope* tuple_scope);
 
   // calls.cpp
@@ -193,6 +197,7 @@ class Evaluator {
                 std::vector<Item>& out);
   Item coerce(const Signature::Parameter& parameter, Item argument, char symbol, std::string_view matched,
               std::size_t index);
+  bool fit_directly(const Signature& signature, const Item* arguments, std::size_t size, Item* out);
   Frame* make_frame(Frame* outer, const Scope& scope);
 
   void enter() {
@@ -276,20 +281,23 @@ void Evaluator::each_member(const Item& object, Visit visit) {
     return object.tag == Tag::object ? object.u.object->properties[i].value
                                      : node_item(object.u.node->member(i).value(), object.count);
   };
-  std::vector<std::pair<std::uint32_t, std::size_t>> indexes;
-  if (level() == Level::suite) {
-    for (std::size_t i = 0; i < count; ++i) {
-      std::uint32_t index = 0;
-      if (is_index_key(key_at(i), index)) {
-        indexes.emplace_back(index, i);
-      }
-    }
+  bool plain = true;
+  for (std::size_t i = 0; i < count && plain && level() == Level::suite; ++i) {
+    const std::string_view key = key_at(i);
+    plain = key.empty() || key[0] < '0' || key[0] > '9';
   }
-  if (indexes.empty()) {
+  if (plain) {
     for (std::size_t i = 0; i < count; ++i) {
       visit(key_at(i), value_at(i));
     }
     return;
+  }
+  std::vector<std::pair<std::uint32_t, std::size_t>> indexes;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::uint32_t index = 0;
+    if (is_index_key(key_at(i), index)) {
+      indexes.emplace_back(index, i);
+    }
   }
   std::sort(indexes.begin(), indexes.end());
   for (const auto& [index, i] : indexes) {

@@ -103,8 +103,9 @@ struct Object {
   Property* properties;
   std::uint32_t size;
   std::uint32_t capacity;
-  std::uint32_t* table;  // positions in `properties`, UINT32_MAX where empty; null while there are few
+  std::uint32_t* table;  // positions in `properties`, UINT32_MAX where empty; null where there is room for few only
   std::uint32_t mask;
+  bool indexed;  // the table is filled in: done when something is looked up
 };
 
 /// One element of a tuple stream: the context item and the variables that its path has bound (unset where it has not).

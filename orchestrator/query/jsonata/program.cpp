@@ -48,7 +48,9 @@ class Converter {
       default:
         break;
     }
-    Builder builder;
+    Builder builder(item.tag == Tag::object  ? 64 * (item.u.object->size + 4)
+                    : item.tag == Tag::array ? 16 * (item.u.array->size + 16)
+                                             : 256);
     build(builder, item, 0);
     return builder.finish();
   }
@@ -73,6 +75,12 @@ class Converter {
         builder.string(item.as_string());
         return;
       case Tag::node_number:
+        if (e_.level() == Level::suite && !item.u.node->is_plain_integer()) {
+          builder.number(item.u.node->as_double());
+        } else {
+          builder.part(e_.owners_[item.count], *item.u.node);
+        }
+        return;
       case Tag::node_string:
         builder.part(e_.owners_[item.count], *item.u.node);
         return;

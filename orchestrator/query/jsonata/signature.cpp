@@ -8,8 +8,6 @@ namespace lockstep::jsonata {
 
 namespace {
 
-constexpr std::string_view kSymbols = "snblaofm";
-
 std::uint16_t bits(std::string_view symbols) {
   std::uint16_t mask = 0;
   for (const char c : symbols) {
@@ -34,37 +32,6 @@ std::size_t closing(std::string_view text, std::size_t start, char open, char cl
 }
 
 }  // namespace
-
-std::uint16_t Signature::bit(char c) {
-  const std::size_t place = kSymbols.find(c);
-  return place == std::string_view::npos ? std::uint16_t{0} : static_cast<std::uint16_t>(1U << place);
-}
-
-char symbol_of(const Item& item) {
-  switch (item.tag) {
-    case Tag::null:
-      return 'l';
-    case Tag::boolean:
-      return 'b';
-    case Tag::number:
-    case Tag::node_number:
-      return 'n';
-    case Tag::string:
-    case Tag::node_string:
-      return 's';
-    case Tag::array:
-    case Tag::node_array:
-    case Tag::range:
-      return 'a';
-    case Tag::object:
-    case Tag::node_object:
-      return 'o';
-    case Tag::function:
-      return 'f';
-    default:
-      return 'm';
-  }
-}
 
 std::unique_ptr<Signature> Signature::parse(std::string_view text) {
   auto signature = std::make_unique<Signature>();

@@ -33,13 +33,20 @@ class Signature {
 
   const std::vector<Parameter>& parameters() const { return parameters_; }
   /// The bit of the symbol `c`.
-  static std::uint16_t bit(char c);
+  static constexpr std::uint16_t bit(char c) {
+    constexpr std::string_view kSymbols = "snblaofm";
+    const std::size_t place = kSymbols.find(c);
+    return place == std::string_view::npos ? std::uint16_t{0} : static_cast<std::uint16_t>(1U << place);
+  }
 
  private:
   std::vector<Parameter> parameters_;
 };
 
 /// s, n, b, l (null), a, o, f or m (missing).
-char symbol_of(const Item& item);
+inline char symbol_of(const Item& item) {
+  constexpr std::string_view kByTag = "mlbnnssaaaoofmmm";  // in the order of Tag
+  return kByTag[static_cast<std::size_t>(item.tag)];
+}
 
 }  // namespace lockstep::jsonata

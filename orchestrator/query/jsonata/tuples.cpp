@@ -184,21 +184,75 @@ struct Group {
 
 }  // namespace
 
-Item Evaluator::eval_group(const Expr& group, Item input, Frame* frame, const Scope* tuple_scope) {
-  const bool several = input.is_array();
-  if (group.unique_literal_keys && !several) {
-    // An object constructor on one context item: nothing to group.
-    Object* object = make_object(group.pairs.size());
+// Checks a key that is not undefined.
+std::string_view Evaluator::group_key(const Expr& group, const Item& key) {
+  if (!key.is_string()) {
+    Problem p = problem("T1003", group.position);
+    p.value_json = describe(key);
+    throw p;
+  }
+  const std::string_view text = key.as_string();
+  if (text == "_jsonata_lambda" || text == "_jsonata_function") {
+    Problem p = problem("D1013", group.position);
+    p.value_json = describe(key);
+    throw p;
+  }
+  return text;
+}
+
+// An object constructor on one context item: nothing to group.
+Item Evaluator::eval_object(const Expr& group, Item context, Frame* frame) {
+  const std::size_t size = group.pairs.size();
+  Object* object = make_object(size);
+  if (group.unique_literal_keys) {
     for (const auto& [key, value] : group.pairs) {
       if (depth_ >= limits_.depth) {
         enter();
       }
-      const Item item = eval(*value, input, frame);
+      const Item item = eval(*value, context, frame);
       if (!item.is_undefined()) {
-        set(*object, key->text, key->hash, item);
+        add(*object, key->text, key->hash, item);
       }
     }
     return object_item(object);
+  }
+  // All keys first, then the values, as a grouping does it.
+  auto* places = heap_.make_array<std::uint32_t>(size);
+  std::uint32_t known = 0;
+  for (std::size_t i = 0; i < size; ++i) {
+    const Item key = eval(*group.pairs[i].first, context, frame);
+    if (key.is_undefined()) {
+      continue;
+    }
+    const std::string_view text = group_key(group, key);
+    const std::uint32_t hash = hash_key(text);
+    if (known > 0 && find(*object, text, hash) != nullptr) {
+      Problem p = problem("D1009", group.position);
+      p.value_json = describe(key);
+      throw p;
+    }
+    add(*object, text, hash, Item());
+    places[known++] = static_cast<std::uint32_t>(i);
+  }
+  bool complete = true;
+  for (std::uint32_t i = 0; i < known; ++i) {
+    const Item value = eval(*group.pairs[places[i]].second, context, frame);
+    object->properties[i].value = value;
+    complete = complete && !value.is_undefined();
+  }
+  if (!complete) {
+    Property* end = std::remove_if(object->properties, object->properties + known,
+                                   [](const Property& property) { return property.value.is_undefined(); });
+    object->size = static_cast<std::uint32_t>(end - object->properties);
+    object->indexed = false;
+  }
+  return object_item(object);
+}
+
+Item Evaluator::eval_group(const Expr& group, Item input, Frame* frame, const Scope* tuple_scope) {
+  const bool several = input.is_array();
+  if (!several && tuple_scope == nullptr) {
+    return eval_object(group, input, frame);
   }
   std::size_t size = several ? size_of(input) : 1;
   const bool empty = size == 0 && tuple_scope == nullptr;
@@ -220,29 +274,20 @@ Item Evaluator::eval_group(const Expr& group, Item input, Frame* frame, const Sc
       if (key.is_undefined()) {
         continue;
       }
-      const auto key_problem = [&](std::string_view code) {
-        Problem p = problem(code, group.position);
-        p.value_json = describe(key);
-        throw p;
-      };
-      if (!key.is_string()) {
-        key_problem("T1003");
-      }
-      const std::string_view text = key.as_string();
-      if (text == "_jsonata_lambda" || text == "_jsonata_function") {
-        key_problem("D1013");
-      }
+      const std::string_view text = group_key(group, key);
       const std::uint32_t hash = hash_key(text);
       const Item* place = find(*places, text, hash);
       if (place == nullptr) {
-        set(*places, text, hash, number_item(static_cast<double>(groups.size())));
+        add(*places, text, hash, number_item(static_cast<double>(groups.size())));
         const auto at_i = static_cast<std::uint32_t>(i);
         groups.push_back({text, hash, static_cast<std::uint32_t>(pair), at_i, at_i, 1});
         continue;
       }
       Group& found = groups[static_cast<std::size_t>(place->u.number)];
       if (found.pair != pair) {
-        key_problem("D1009");
+        Problem p = problem("D1009", group.position);
+        p.value_json = describe(key);
+        throw p;
       }
       if (lists[pair] == nullptr) {
         lists[pair] = pair == 0 ? next : heap_.make_array<std::uint32_t>(size);
@@ -301,7 +346,7 @@ Item Evaluator::eval_group(const Expr& group, Item input, Frame* frame, const Sc
     }
     const Item value = eval(*group.pairs[entry.pair].second, context, inner);
     if (!value.is_undefined()) {
-      set(*object, entry.key, entry.hash, value);
+      add(*object, entry.key, entry.hash, value);
     }
   }
   return object_item(object);

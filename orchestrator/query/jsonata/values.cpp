@@ -113,14 +113,47 @@ Item Evaluator::append(Item a, Item b) {
 
 // --- objects ---
 
+namespace {
+
+std::uint32_t table_slots(std::size_t capacity) {
+  std::uint32_t slots = 32;
+  while (slots < capacity * 2) {
+    slots *= 2;
+  }
+  return slots;
+}
+
+void index_property(Object& object, std::uint32_t place) {
+  std::uint32_t slot = object.properties[place].hash & object.mask;
+  while (object.table[slot] != kEmpty) {
+    slot = (slot + 1) & object.mask;
+  }
+  object.table[slot] = place;
+}
+
+void fill_table(Object& object) {
+  std::fill_n(object.table, std::size_t{object.mask} + 1, kEmpty);
+  for (std::uint32_t i = 0; i < object.size; ++i) {
+    index_property(object, i);
+  }
+  object.indexed = true;
+}
+
+}  // namespace
+
 Object* Evaluator::make_object(std::size_t capacity) {
   auto* object = heap_.make_array<Object>(1);
-  *object = {heap_.make_array<Property>(capacity), 0, static_cast<std::uint32_t>(capacity), nullptr, 0};
+  *object = {heap_.make_array<Property>(capacity), 0, static_cast<std::uint32_t>(capacity), nullptr, 0, false};
+  if (capacity > kIndexed) {
+    const std::uint32_t slots = table_slots(capacity);
+    object->table = heap_.make_array<std::uint32_t>(slots);
+    object->mask = slots - 1;
+  }
   return object;
 }
 
 Item* Evaluator::find(Object& object, std::string_view key, std::uint32_t hash) {
-  if (object.table == nullptr) {
+  if (object.size <= kIndexed) {
     for (std::uint32_t i = 0; i < object.size; ++i) {
       Property& property = object.properties[i];
       if (property.hash == hash && property.key() == key) {
@@ -128,6 +161,9 @@ Item* Evaluator::find(Object& object, std::string_view key, std::uint32_t hash) 
       }
     }
     return nullptr;
+  }
+  if (!object.indexed) {
+    fill_table(object);
   }
   for (std::uint32_t slot = hash & object.mask; object.table[slot] != kEmpty; slot = (slot + 1) & object.mask) {
     Property& property = object.properties[object.table[slot]];
@@ -138,55 +174,25 @@ Item* Evaluator::find(Object& object, std::string_view key, std::uint32_t hash) 
   return nullptr;
 }
 
-namespace {
-
-void index_property(Object& object, std::uint32_t place) {
-  std::uint32_t slot = object.properties[place].hash & object.mask;
-  while (object.table[slot] != kEmpty) {
-    slot = (slot + 1) & object.mask;
-  }
-  object.table[slot] = place;
-}
-
-void rebuild_table(Heap& heap, Object& object) {
-  if (object.capacity <= kIndexed) {
-    object.table = nullptr;
-    return;
-  }
-  std::uint32_t slots = 32;
-  while (slots < object.capacity * 2) {
-    slots *= 2;
-  }
-  object.mask = slots - 1;
-  object.table = heap.make_array<std::uint32_t>(slots);
-  std::fill_n(object.table, slots, kEmpty);
-  for (std::uint32_t i = 0; i < object.size; ++i) {
-    index_property(object, i);
-  }
-}
-
-}  // namespace
-
 void Evaluator::set(Object& object, std::string_view key, std::uint32_t hash, Item value) {
   if (Item* found = find(object, key, hash)) {
     *found = value;
     return;
   }
+  add(object, key, hash, value);
+}
+
+void Evaluator::add(Object& object, std::string_view key, std::uint32_t hash, Item value) {
   if (object.size == object.capacity) {
-    const std::uint32_t capacity = std::max(object.capacity * 2, 4U);
-    auto* properties = heap_.make_array<Property>(capacity);
-    std::copy_n(object.properties, object.size, properties);
-    object.properties = properties;
-    object.capacity = capacity;
-    rebuild_table(heap_, object);
-  } else if (object.table == nullptr && object.size == kIndexed) {
-    rebuild_table(heap_, object);
+    Object* larger = make_object(std::max<std::size_t>(std::size_t{object.capacity} * 2, 4));
+    std::copy_n(object.properties, object.size, larger->properties);
+    larger->size = object.size;
+    object = *larger;
   }
-  object.properties[object.size] = {key.data(), static_cast<std::uint32_t>(key.size()), hash, value};
-  if (object.table != nullptr) {
-    index_property(object, object.size);
+  object.properties[object.size++] = {key.data(), static_cast<std::uint32_t>(key.size()), hash, value};
+  if (object.indexed) {
+    index_property(object, object.size - 1);
   }
-  ++object.size;
 }
 
 void Evaluator::remove(Object& object, std::string_view key) {
@@ -200,12 +206,7 @@ void Evaluator::remove(Object& object, std::string_view key) {
   }
   std::copy(object.properties + place + 1, object.properties + object.size, object.properties + place);
   --object.size;
-  if (object.table != nullptr) {
-    std::fill_n(object.table, object.mask + 1, kEmpty);
-    for (std::uint32_t i = 0; i < object.size; ++i) {
-      index_property(object, i);
-    }
-  }
+  object.indexed = false;
 }
 
 Item Evaluator::member(const Item& object, std::string_view key, std::uint32_t hash) {
