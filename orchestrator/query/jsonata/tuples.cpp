@@ -1,4 +1,6 @@
 // Paths that bind variables along the way (@, #, %), and grouping.
+#include <cstring>
+
 #include "query/jsonata/evaluator.hpp"
 #include "query/jsonata/text.hpp"
 
@@ -175,11 +177,61 @@ constexpr std::uint32_t kEnd = UINT32_MAX;
 // The elements of one group, as a list through the input.
 struct Group {
   std::string_view key;
-  std::uint32_t hash;
+  std::uint64_t hash;
   std::uint32_t pair;
   std::uint32_t first;
   std::uint32_t last;
   std::uint32_t count;
+};
+
+// The groups so far, found by their keys.
+class Groups {
+ public:
+  Group* find(std::string_view key, std::uint64_t hash) {
+    for (std::size_t slot = hash & mask_; slots_[slot] != kEnd; slot = (slot + 1) & mask_) {
+      Group& group = groups_[slots_[slot]];
+      if (group.hash == hash && group.key == key) {
+        return &group;
+      }
+    }
+    return nullptr;
+  }
+  void add(const Group& group) {
+    if ((groups_.size() + 1) * 2 > slots_.size()) {
+      mask_ = slots_.size() * 4 - 1;
+      slots_.assign(mask_ + 1, kEnd);
+      for (std::size_t i = 0; i < groups_.size(); ++i) {
+        place(groups_[i].hash, i);
+      }
+    }
+    place(group.hash, groups_.size());
+    groups_.push_back(group);
+  }
+  const std::vector<Group>& all() const { return groups_; }
+
+  static std::uint64_t hash(std::string_view key) {
+    std::uint64_t hash = key.size();
+    for (std::size_t i = 0; i < key.size(); i += 8) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, key.data() + i, std::min<std::size_t>(8, key.size() - i));
+      hash = (hash ^ word) * 0x9E3779B97F4A7C15U;
+      hash ^= hash >> 29;
+    }
+    return hash;
+  }
+
+ private:
+  void place(std::uint64_t hash, std::size_t group) {
+    std::size_t slot = hash & mask_;
+    while (slots_[slot] != kEnd) {
+      slot = (slot + 1) & mask_;
+    }
+    slots_[slot] = static_cast<std::uint32_t>(group);
+  }
+
+  std::vector<Group> groups_;
+  std::size_t mask_ = 31;
+  std::vector<std::uint32_t> slots_ = std::vector<std::uint32_t>(32, kEnd);
 };
 
 }  // namespace
@@ -259,8 +311,7 @@ Item Evaluator::eval_group(const Expr& group, Item input, Frame* frame, const Sc
   size = empty ? 1 : size;
   const auto element = [&](std::size_t i) { return empty ? Item() : several ? at(input, i) : input; };
 
-  std::vector<Group> groups;
-  Object* places = make_object(4);  // key -> place in `groups`
+  Groups groups;
   auto* next = heap_.make_array<std::uint32_t>(size);
   std::fill_n(next, size, kEnd);
   // With more than one pair an element is in several groups: each pair has lists of its own.
@@ -275,15 +326,14 @@ Item Evaluator::eval_group(const Expr& group, Item input, Frame* frame, const Sc
         continue;
       }
       const std::string_view text = group_key(group, key);
-      const std::uint32_t hash = hash_key(text);
-      const Item* place = find(*places, text, hash);
-      if (place == nullptr) {
-        add(*places, text, hash, number_item(static_cast<double>(groups.size())));
+      const std::uint64_t hash = Groups::hash(text);
+      Group* known = groups.find(text, hash);
+      if (known == nullptr) {
         const auto at_i = static_cast<std::uint32_t>(i);
-        groups.push_back({text, hash, static_cast<std::uint32_t>(pair), at_i, at_i, 1});
+        groups.add({text, hash, static_cast<std::uint32_t>(pair), at_i, at_i, 1});
         continue;
       }
-      Group& found = groups[static_cast<std::size_t>(place->u.number)];
+      Group& found = *known;
       if (found.pair != pair) {
         Problem p = problem("D1009", group.position);
         p.value_json = describe(key);
@@ -299,13 +349,8 @@ Item Evaluator::eval_group(const Expr& group, Item input, Frame* frame, const Sc
     }
   }
 
-  std::vector<std::size_t> order;
-  order.reserve(groups.size());
-  each_member(object_item(places),
-              [&](std::string_view, const Item& place) { order.push_back(static_cast<std::size_t>(place.u.number)); });
-  Object* object = make_object(groups.size());
-  for (const std::size_t g : order) {
-    const Group& entry = groups[g];
+  Object* object = make_object(groups.all().size());
+  for (const Group& entry : groups.all()) {
     Item context;
     Frame* inner = frame;
     if (tuple_scope == nullptr) {
@@ -313,7 +358,12 @@ Item Evaluator::eval_group(const Expr& group, Item input, Frame* frame, const Sc
       if (entry.count > 1) {
         Collector members(*this);
         for (std::uint32_t i = entry.first, n = 0; n < entry.count; i = lists[entry.pair][i], ++n) {
-          members.push_all(element(i));
+          const Item member = element(i);
+          if (member.is_array()) {
+            members.push_all(member);
+          } else {
+            members.push(member);
+          }
         }
         context = members.to_array(false);
       }
@@ -346,7 +396,7 @@ Item Evaluator::eval_group(const Expr& group, Item input, Frame* frame, const Sc
     }
     const Item value = eval(*group.pairs[entry.pair].second, context, inner);
     if (!value.is_undefined()) {
-      add(*object, entry.key, entry.hash, value);
+      add(*object, entry.key, hash_key(entry.key), value);
     }
   }
   return object_item(object);
