@@ -108,6 +108,21 @@ TEST(JsonataDefinition, WantsABooleanOfACondition) {
   EXPECT_TRUE(*rules[2].condition->test(environment));
 }
 
+TEST(JsonataDefinition, WantsAnArrayOfItems) {
+  const ParsedDefinition result = parsed(R"("S":{"Type":"Map","Items":"{% $states.input %}","ItemProcessor":{
+    "StartAt":"I","States":{"I":{"Type":"Pass","End":true}}},"End":true})");
+  ASSERT_NE(result.machine, nullptr);
+  const auto& map = std::get<Map>(result.machine->states[0].detail);
+  EXPECT_TRUE(map.items->evaluate(TestEnvironment("[1]")).has_value());
+  const auto failed = map.items->evaluate(TestEnvironment(R"({"a": 2})"));
+  ASSERT_FALSE(failed.has_value());
+  EXPECT_EQ(failed.error().location, "Items");
+  EXPECT_EQ(
+      failed.error().cause,
+      "The JSONata expression '$states.input' specified for the field 'Items' returned an unexpected result type. "
+      "Expected 'array', but was 'object' for value: {\"a\":2}");
+}
+
 TEST(JsonataDefinition, LeavesCredentialsUncheckedAsAwsDoes) {
   const ParsedDefinition result =
       parsed(R"("S":{"Type":"Task","Resource":"job:a","Credentials":{"RoleArn":"{% role %}"},"End":true})");

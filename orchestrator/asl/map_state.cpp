@@ -61,7 +61,7 @@ Map Reader::read_map(const Object& object, State& state, const Enclosing& enclos
         !(items->is_string() && jsonata::is_expression_string(items->as_string()))) {
       wrong_type(Place(object.place, "Items"), "ARRAY");
     } else {
-      map.items = read_jsonata(object, "Items");
+      map.items = read_jsonata_as(object, "Items", Kind::array);
     }
   } else {
     map.items = read_reference_path(object, "ItemsPath", &map.items_path);

@@ -134,6 +134,8 @@ class Reader {
   ExpressionPtr read_payload(const Object& object, std::string_view key, const jsonata::FieldScope& scope = {});
   ExpressionPtr read_template(const Object& object, std::string_view key);
   ExpressionPtr read_jsonata(const Object& object, std::string_view key, const jsonata::FieldScope& scope = {});
+  /// A field whose expression must come to a value of that kind.
+  ExpressionPtr read_jsonata_as(const Object& object, std::string_view key, Kind expected);
   /// Checks the names and notes who assigns them.
   ExpressionPtr read_assign(const Object& object, const jsonata::FieldScope& scope = {});
 

@@ -140,7 +140,7 @@ Wait Reader::read_wait(const Object& object) {
   }
   const Node& node = *object.find(key);
   if (object.jsonata() && node.is_string() && jsonata::is_expression_string(node.as_string())) {
-    wait.expression = read_jsonata(object, key);
+    wait.expression = read_jsonata_as(object, key, Kind::string);
     return wait;
   }
   const std::optional<std::string_view> text = read_string(object, key);
@@ -164,7 +164,7 @@ ExpressionPtr Reader::read_fail_text(const Object& object, std::string_view key)
       wrong_type(Place(object.place, key), "STRING");
       return nullptr;
     }
-    return read_jsonata(object, key);
+    return read_jsonata_as(object, key, Kind::string);
   }
   exclusive(object, key, path_key);
   if (const auto call = read_string(object, path_key); call.has_value()) {

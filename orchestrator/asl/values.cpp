@@ -54,6 +54,28 @@ bool is_identifier(std::string_view name) {
   return characters > 0 && characters <= kLongest;
 }
 
+/// A field of a JSONata state that is no use unless it comes to a value of one kind.
+class KindChecked final : public query::Expression {
+ public:
+  KindChecked(ExpressionPtr expression, std::string text, std::string field, Kind expected)
+      : expression_(std::move(expression)), text_(std::move(text)), field_(std::move(field)), expected_(expected) {}
+
+  query::Evaluated<Value> evaluate(const query::Environment& environment) const override {
+    query::Evaluated<Value> value = expression_->evaluate(environment);
+    if (value.has_value() && value->node().kind() != expected_) {
+      return tl::unexpected(jsonata::unexpected_type(text_, field_, to_string(expected_), *value));
+    }
+    return value;
+  }
+  void collect_variables(std::vector<std::string>& names) const override { expression_->collect_variables(names); }
+
+ private:
+  ExpressionPtr expression_;
+  std::string text_;
+  std::string field_;
+  Kind expected_;
+};
+
 }  // namespace
 
 bool looks_like_path(std::string_view text) {
@@ -203,7 +225,7 @@ std::optional<ComputedNumber> Reader::read_computed(const Object& object, std::s
   }
   ComputedNumber number;
   if (object.jsonata() && node->is_string() && jsonata::is_expression_string(node->as_string())) {
-    number.expression = read_jsonata(object, key);
+    number.expression = read_jsonata_as(object, key, Kind::number);
     return number;
   }
   if (node->is_string() && looks_like_path(node->as_string())) {
@@ -338,6 +360,16 @@ ExpressionPtr Reader::read_jsonata(const Object& object, std::string_view key, c
                   std::move(problem.message));
   }
   return expression;
+}
+
+ExpressionPtr Reader::read_jsonata_as(const Object& object, std::string_view key, Kind expected) {
+  ExpressionPtr expression = read_jsonata(object, key);
+  const Node* node = object.find(key);
+  if (expression == nullptr || !node->is_string() || !jsonata::is_expression_string(node->as_string())) {
+    return expression;  // a literal was checked when it was read
+  }
+  return std::make_shared<KindChecked>(std::move(expression), std::string(node->as_string()),
+                                       Place(object.place, key).relative_to(object.state), expected);
 }
 
 ExpressionPtr Reader::read_assign(const Object& object, const jsonata::FieldScope& scope) {
