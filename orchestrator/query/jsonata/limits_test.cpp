@@ -1,0 +1,128 @@
+// Budgets: no expression crashes, hangs or grows without bound. Threads: one program, many evaluations.
+#include <gtest/gtest.h>
+
+#include <sstream>
+#include <thread>
+
+#include "query/jsonata/query_command.hpp"
+#include "query/jsonata/test_query.hpp"
+
+namespace lockstep::jsonata {
+namespace {
+
+std::string repeated(std::string_view text, int times) {
+  std::string out;
+  for (int i = 0; i < times; ++i) {
+    out += text;
+  }
+  return out;
+}
+
+// With budgets that are reached in milliseconds.
+std::string with_budget(std::string_view expression, Level level) {
+  Limits limits = default_limits(level);
+  limits.steps = 100'000;
+  limits.value = std::size_t{1} << 20;
+  return show((*Program::compile(expression, level))->evaluate({}, limits));
+}
+
+TEST(JsonataLimits, AsRecordedOnAws) {
+  EXPECT_EQ(asl("1" + repeated("+1", 99)), "100");
+  EXPECT_TRUE(asl("1" + repeated("+1", 100)).starts_with("Stack overflow error"));
+  EXPECT_EQ(asl(repeated("(", 99) + "1" + repeated(")", 99)), "1");
+  EXPECT_TRUE(asl(repeated("(", 100) + "1" + repeated(")", 100)).starts_with("Stack overflow error"));
+  EXPECT_EQ(asl("$count([1..873782])"), "873782");
+  EXPECT_EQ(asl("[1..873783]"), "Expression evaluation memory limit exceeded");
+  EXPECT_EQ(asl("$length($pad('', 4194304, 'x'))"), "4194304");
+  EXPECT_EQ(asl("$pad('', 8388608, 'x')"), "Expression evaluation memory limit exceeded");
+  EXPECT_EQ(with_budget("($f := function(){$f()}; $f())", Level::asl),
+            "Expression evaluation timeout: Check for infinite loop");
+}
+
+TEST(JsonataLimits, HostileExpressions) {
+  EXPECT_EQ(q(repeated("(", 100'000)), "D1011");
+  EXPECT_EQ(q("1" + repeated("+1", 100'000)), "D1011");
+  EXPECT_EQ(q(repeated("[", 100'000)), "D1011");
+  EXPECT_EQ(q("$reduce([1..20000], function($a, $b){[[$a]]})"), "D1011");
+  EXPECT_EQ(with_budget("($f := function($s){$f($s & $s)}; $f('xxxxxxxxxxxxxxxx'))", Level::suite), "D2015");
+  EXPECT_EQ(q("$contains('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaX', /^(a+)+$/)"), "D1012");
+}
+
+TEST(JsonataLimits, OfTheCallerAreReportedAsTheirs) {
+  const auto program = Program::compile("($f := function($n){$n = 0 ? 0 : 1 + $f($n - 1)}; $f(100))", Level::suite);
+  Limits limits = default_limits(Level::suite);
+  limits.depth = 50;
+  limits.caller = true;
+  EXPECT_EQ((*program)->evaluate({}, limits).error.code, "U1001");
+  limits.depth = 1000;
+  EXPECT_EQ(show((*program)->evaluate({}, limits)), "100");
+}
+
+TEST(JsonataLimits, OneProgramServesManyThreads) {
+  const auto program = Program::compile("$sum(v[$ % 2 = 0].($ * 2)) & $uppercase('x')", Level::suite);
+  const Value input = Value::from_text(R"({"v":[1,2,3,4,5,6]})").value();
+  std::vector<std::thread> threads;
+  std::atomic<int> right = 0;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      Request request;
+      request.input = &input;
+      for (int i = 0; i < 200; ++i) {
+        right += show((*program)->evaluate(request)) == "\"24X\"" ? 1 : 0;
+      }
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  EXPECT_EQ(right, 800);
+}
+
+TEST(JsonataResults, ShareWhatTheyBorrow) {
+  const Value input = Value::from_text(R"({"a":{"b":[1.0,12345678901234567890]}})").value();
+  const auto program = Program::compile("a.b", Level::asl);
+  Request request;
+  request.input = &input;
+  const Outcome outcome = (*program)->evaluate(request);
+  EXPECT_EQ(outcome.value.to_text(), "[1.0,12345678901234567890]");  // spelled as it came in
+}
+
+TEST(JsonataQueryCommand, AnswersABatchLineByLine) {
+  std::istringstream in(
+      "{\"expr\":\"a + $x\",\"data\":{\"a\":1},\"bindings\":{\"x\":2}}\n\n"
+      "{\"expr\":\"nope\"}\n{\"expr\":\"1 +\"}\n{\"expr\":\"$length(s)\",\"data\":{\"s\":\"\\ud800\"}}\nnonsense\n");
+  std::ostringstream out;
+  std::ostringstream errors;
+  EXPECT_EQ(run_query({}, in, out, errors), 0);
+  EXPECT_EQ(out.str().substr(0, out.str().rfind("{\"error\":{\"code\":\"Inv")),
+            "{\"result\":3}\n{\"undefined\":true}\n"
+            "{\"error\":{\"code\":\"S0207\",\"message\":\"Unexpected end of "
+            "expression\",\"position\":3,\"token\":\"(end)\"}}\n"
+            "{\"result\":1}\n");
+}
+
+TEST(JsonataQueryCommand, PrintsOneResultForPeople) {
+  QueryRequest request;
+  request.expression = "{'a': [1, $b]}";
+  request.bindings = {parse_binding("$b={\"c\":2}").value()};
+  std::istringstream in;
+  std::ostringstream out;
+  std::ostringstream errors;
+  EXPECT_EQ(run_query(request, in, out, errors), 0);
+  EXPECT_EQ(out.str(), "{\n  \"a\": [\n    1,\n    {\n      \"c\": 2\n    }\n  ]\n}\n");
+  request.expression = "1 + 'a'";
+  EXPECT_EQ(run_query(request, in, out, errors), 1);
+  EXPECT_EQ(errors.str(), "T2002: The right side of the \"+\" operator must evaluate to a number (at character 3)\n");
+  EXPECT_FALSE(parse_binding("x").has_value());
+}
+
+TEST(JsonataQueryCommand, TimesABench) {
+  std::ostringstream out;
+  std::ostringstream errors;
+  const Value cases = Value::from_text(R"([{"name":"n","expr":"a","data":{"a":1},"iterations":2}])").value();
+  EXPECT_EQ(run_bench(cases, Level::suite, out, errors), 0);
+  EXPECT_TRUE(out.str().starts_with("{\"name\":\"n\",\"us\":")) << out.str();
+}
+
+}  // namespace
+}  // namespace lockstep::jsonata
