@@ -72,11 +72,18 @@ TEST(LocalFleet, RoomIsWhatTheSlotsCanTake) {
   EXPECT_GE(fleet.room(), 1U);
 }
 
-TEST(LocalFleet, ShortTasksAreTakenAhead) {
-  LocalFleet fleet(settings(), 2);
-  fleet.dispatch(task(kSleep, 1, "0.001"));
-  wait_for(fleet, 1);
-  EXPECT_EQ(fleet.room(), 6U);
+TEST(Prefetch, TakesShortTasksAheadAndBindsLongOnesLate) {
+  const auto capacity_after = [](std::int64_t us) {
+    Prefetch prefetch;
+    worker::Outcome outcome;
+    outcome.ended.us = us;
+    prefetch.learn(outcome);
+    return prefetch.capacity(2);
+  };
+  EXPECT_EQ(Prefetch().capacity(2), 2U);  // nothing is known yet
+  EXPECT_EQ(capacity_after(1'000), 6U);
+  EXPECT_EQ(capacity_after(1'000'000), 2U);
+  EXPECT_GT(capacity_after(10), 6U);
 }
 
 TEST(LocalFleet, TasksThatCostNothingAreBounded) {
