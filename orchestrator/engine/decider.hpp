@@ -74,6 +74,7 @@ class Decider {
   void runtime_error(Execution& execution, Strand& strand, std::string_view message);
   void handle_failure(Execution& execution, Strand& strand, const Failure& failure);
   void abort_children(Execution& execution, Strand& strand);
+  bool is_open(const Execution& execution, const Strand& strand) const;
   bool retry(Execution& execution, Strand& strand, const asl::State& state, const Failure& failure);
   bool catch_failure(Execution& execution, Strand& strand, const asl::State& state, const Failure& failure);
   void fail_strand(Execution& execution, Strand& strand, const Failure& failure);

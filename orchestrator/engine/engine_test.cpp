@@ -293,8 +293,9 @@ TEST(Parallel, AFailingBranchTakesItsSiblingsDown) {
   world.fail(a, "Caught", "why");
   world.cancelled(b);
   world.ended(Status::succeeded, R"({"Error":"Caught","Cause":"why"})");
-  EXPECT_THAT(world.history(), testing::IsSupersetOf({"9<-8 TaskFailed", "10<-9 TaskStateAborted",
-                                                      "11<-9 ParallelStateFailed", "12<-11 ParallelStateExited"}));
+  EXPECT_THAT(world.history(),
+              testing::IsSupersetOf({"9<-8 TaskFailed", "10<-9 TaskStateAborted", "11<-9 TaskStateAborted",
+                                     "12<-9 ParallelStateFailed", "13<-12 ParallelStateExited"}));
 }
 
 TEST(Parallel, AnUncaughtErrorKeepsItsName) {
@@ -382,8 +383,48 @@ TEST(Map, AFailingIterationFailsItAndGivesTheOthersUp) {
   world.ended(Status::failed, "E: c");
   const std::vector<std::string> history = world.history();
   EXPECT_THAT(std::vector<std::string>(history.end() - 6, history.end()),
-              ElementsAre("11<-10 TaskFailed", "12<-11 MapIterationFailed", "13<-11 TaskStateAborted",
-                          "14<-11 MapIterationAborted", "15<-11 MapStateFailed", "16<-15 ExecutionFailed"));
+              ElementsAre("12<-11 MapIterationFailed", "13<-11 TaskStateAborted", "14<-11 MapIterationAborted",
+                          "15<-11 TaskStateAborted", "16<-11 MapStateFailed", "17<-16 ExecutionFailed"));
+}
+
+TEST(Map, GivesUpWhatIsOpenBelowIt) {
+  World world(R"({"StartAt":"M","States":{"M":{"Type":"Map","ItemProcessor":{"StartAt":"P","States":{
+    "P":{"Type":"Parallel","Branches":[{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","End":true}}},
+      {"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":99,"End":true}}}],"End":true}}},"End":true}}})");
+  world.start("[1,2]");
+  const DispatchId first = world.dispatched("T");
+  const DispatchId second = world.dispatched("T");
+  world.fail(first, "E", "c");
+  world.cancelled(second);
+  world.ended(Status::failed, "E: c");
+  const std::vector<std::string> history = world.history();
+  EXPECT_THAT(std::vector<std::string>(history.begin() + 16, history.end()),
+              ElementsAre("17<-16 TaskFailed", "18<-17 TaskStateAborted", "19<-17 WaitStateAborted",
+                          "20<-17 ParallelStateFailed", "21<-20 MapIterationFailed", "22<-20 MapIterationAborted",
+                          "23<-20 ParallelStateAborted", "24<-20 TaskStateAborted", "25<-20 WaitStateAborted",
+                          "26<-20 MapStateFailed", "27<-26 ExecutionFailed"));
+}
+
+TEST(Map, OfManyFailsAtOnce) {
+  World world(R"({"StartAt":"M","States":{"M":{"Type":"Map","ItemProcessor":{"StartAt":"P","States":{
+    "P":{"Type":"Parallel","Branches":[{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":9,"Next":"F"},
+      "F":{"Type":"Fail"}}},{"StartAt":"V","States":{"V":{"Type":"Wait","Seconds":99,"End":true}}}],"End":true}}},
+    "End":true}}})");
+  std::string items = "[0";
+  for (int i = 1; i < 500; ++i) {
+    items += ",0";
+  }
+  world.start(items + "]");
+  world.advance(9);
+  world.ended(Status::failed);
+}
+
+TEST(Parallel, KeepsTheTextsOfItsBranches) {
+  World world(R"({"StartAt":"P","States":{"P":{"Type":"Parallel","Branches":[
+    {"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}},
+    {"StartAt":"B","States":{"B":{"Type":"Pass","Parameters":{"n.$":"$[0]"},"End":true}}}],"End":true}}})");
+  world.start("[1, 2.50]");
+  world.ended(Status::succeeded, R"([[1, 2.50],{"n":1}])");
 }
 
 TEST(Map, NeedsAnArray) {

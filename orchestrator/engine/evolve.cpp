@@ -275,14 +275,28 @@ void Engine::on(Execution& execution, Strand& strand, const Event& /*event*/, co
 }
 
 void Engine::on(Execution& /*execution*/, Strand& /*strand*/, const Event& /*event*/, const StateAborted& /*body*/) {
-  // A line of history only: ChildAborted, which follows, removes the strand.
+  // A line of history only: the strand went with ChildAborted or ChildFailed.
 }
 
-void Engine::on(Execution& execution, Strand& strand, const Event& /*event*/, const ChildAborted& body) {
-  if (Strand* parent = execution.find(body.parent); parent != nullptr && parent->children != nullptr) {
-    --parent->children->running;
+void Engine::on(Execution& execution, Strand& /*strand*/, const Event& /*event*/, const ChildAborted& body) {
+  // The first takes all that runs below the parent with it: so nothing is left without its parent should the next Event
+  // be lost, and the rest are lines of history.
+  const auto is_below = [&](const Strand* at) {
+    while (at != nullptr && at->parent != body.parent) {
+      at = execution.find(at->parent);
+    }
+    return at != nullptr;
+  };
+  std::vector<StrandId> gone;
+  for (const auto& [id, other] : execution.strands) {
+    if (is_below(&other)) {
+      gone.push_back(id);
+    }
   }
-  execution.strands.erase(strand.id);
+  for (const StrandId id : gone) {
+    execution.strands.erase(id);
+  }
+  execution.find(body.parent)->children->running = 0;
 }
 
 void Engine::on(Execution& execution, Strand& strand, const Event& /*event*/, const ChildrenSucceeded& /*body*/) {

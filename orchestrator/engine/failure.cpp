@@ -73,32 +73,62 @@ void Decider::handle_failure(Execution& execution, Strand& strand, const Failure
   fail_strand(execution, strand, failure);
 }
 
-/// Gives up what still runs below a strand, innermost first (aws-behaviour.md 8, 11).
+/// Gives up what still runs below a strand: each child, then the state that is open in it, then what runs below that
+/// (aws-behaviour.md 8, 11).
 void Decider::abort_children(Execution& execution, Strand& strand) {
   if (strand.children == nullptr || strand.children->running == 0) {
     return;
   }
-  std::vector<StrandId> children;
+  struct Line {
+    StrandId strand;
+    asl::StateId state;
+    EventBody body;
+  };
+  std::vector<Line> lines;
+  std::vector<std::pair<StrandId, StrandId>> by_parent;
+  by_parent.reserve(execution.strands.size());
   for (const auto& [id, child] : execution.strands) {
-    if (child.parent == strand.id) {
-      children.push_back(id);
-    }
+    by_parent.emplace_back(child.parent, id);
   }
-  std::sort(children.begin(), children.end());
+  std::sort(by_parent.begin(), by_parent.end());
+  const auto give_up = [&](const auto& self, StrandId parent) -> void {
+    const auto first = std::lower_bound(by_parent.begin(), by_parent.end(), std::pair{parent, StrandId::top});
+    for (auto at = first; at != by_parent.end() && at->first == parent; ++at) {
+      const StrandId id = at->second;
+      const Strand& child = *execution.find(id);
+      if (child.phase == Phase::task) {
+        step_.effects.emplace_back(
+            CancelTask{{static_cast<std::uint64_t>(execution.id), child.visit(), child.dispatches}});
+      }
+      lines.push_back({id, child.state, ChildAborted{parent, child.index, child.iteration}});
+      if (is_open(execution, child)) {
+        lines.push_back({id, child.state, StateAborted{}});
+      }
+      self(self, id);
+    }
+  };
+  give_up(give_up, strand.id);
   const std::uint64_t previous = strand.previous;
-  for (const StrandId id : children) {
-    Strand& child = *execution.find(id);
-    child.previous = previous;
-    abort_children(execution, child);
-    if (child.phase == Phase::task) {
-      step_.effects.emplace_back(
-          CancelTask{{static_cast<std::uint64_t>(execution.id), child.visit(), child.dispatches}});
-    }
-    if (child.phase == Phase::task || child.phase == Phase::waiting || child.phase == Phase::retrying ||
-        child.phase == Phase::children) {
-      emit(execution, id, child.state, StateAborted{}, previous);
-    }
-    emit(execution, id, child.state, ChildAborted{strand.id, child.index, child.iteration}, previous);
+  for (Line& line : lines) {
+    emit(execution, line.strand, line.state, std::move(line.body), previous);
+  }
+}
+
+/// Whether history has yet to say that the strand left its state. Of a Task, a Wait, a Map or a Parallel it says so
+/// also where the state is given up.
+bool Decider::is_open(const Execution& execution, const Strand& strand) const {
+  if (strand.phase == Phase::entering || strand.phase == Phase::done) {
+    return false;
+  }
+  switch (execution.machine->state(strand.state).type) {
+    case asl::StateType::task:
+    case asl::StateType::wait:
+      return true;
+    case asl::StateType::map:
+    case asl::StateType::parallel:
+      return strand.failure == nullptr || !strand.failure->reported;
+    default:
+      return false;
   }
 }
 
@@ -186,8 +216,15 @@ void Decider::fail_strand(Execution& execution, Strand& strand, const Failure& f
     step_.effects.emplace_back(EndExecution{execution.id, Status::failed, Value(), failure.error, failure.cause});
     return;
   }
+  const StrandId id = strand.id;
+  const asl::StateId state = strand.state;
+  const std::uint64_t previous = strand.previous;
+  const bool open = is_open(execution, strand);
   emit(execution, strand,
        ChildFailed{strand.parent, strand.index, strand.iteration, failure.error, failure.cause, failure.catchable});
+  if (open) {
+    emit(execution, id, state, StateAborted{}, previous);
+  }
 }
 
 }  // namespace lockstep::engine
