@@ -292,10 +292,10 @@ std::string format_decimal(const IntegerPicture& picture, double value) {
     append_utf8(out, c);
   }
   if (picture.ordinal) {
-    const char last = digits.back();
-    const bool teen = digits.size() > 1 && digits[digits.size() - 2] == '1';
-    const bool named = picture.zero == '0' && !teen && last >= '1' && last <= '3';
-    out += named ? (last == '1' ? "st" : last == '2' ? "nd" : "rd") : "th";
+    const char32_t last = text.back();
+    const bool teen = text.size() > 1 && text[text.size() - 2] == U'1';
+    const bool named = !teen && last >= U'1' && last <= U'3';
+    out += named ? (last == U'1' ? "st" : last == U'2' ? "nd" : "rd") : "th";
   }
   return out;
 }

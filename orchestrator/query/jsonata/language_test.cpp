@@ -93,6 +93,8 @@ TEST(JsonataPaths, OrderBy) {
   EXPECT_EQ(q("$^(age, >n).n", kPeople), R"(["Bob","Cy","Ann"])");
   EXPECT_EQ(q("$^(tags[0]).n", kPeople), R"(["Ann","Bob","Cy"])");  // undefined last
   EXPECT_EQ(q("$^(>tags[0]).n", kPeople), R"(["Bob","Ann","Cy"])");
+  EXPECT_EQ(q("[5]^($)"), "5");
+  EXPECT_EQ(q("[]^($)"), "undefined");
   EXPECT_EQ(q("[1,'a']^($)"), "T2007");
   EXPECT_EQ(q("[true,false]^($)"), "T2008");
 }

@@ -203,9 +203,9 @@ Token Lexer::scan_string(char quote) {
       throw p;
     }
     unsigned unit = 0;
-    const std::string_view hex = source_.substr(at_ + 1, 4);
+    const std::string_view hex = source_.substr(std::min(at_ + 1, source_.size()), 4);
     const auto [end, error] = std::from_chars(hex.data(), hex.data() + hex.size(), unit, 16);
-    if (hex.size() < 4 || error != std::errc() || end != hex.data() + hex.size()) {
+    if (hex.empty() || error != std::errc() || end != hex.data() + hex.size()) {
       throw problem("S0104", position_of(at_));
     }
     append_utf16_unit(text, unit);

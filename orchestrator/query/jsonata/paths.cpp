@@ -152,7 +152,9 @@ Item Evaluator::eval_path(const Expr& e, Item input, Frame* frame) {
 // Maps `step` over the context. One result that is no array comes back as it is instead of as a sequence of one.
 Item Evaluator::eval_step(const Expr& step, const Item& input, bool single, bool last, Frame* frame) {
   if (step.type == ExprType::sort) {
-    Item sorted = eval_sort(step, single ? sequence_of(input) : input, frame, nullptr);
+    // What is not sorted, because it is alone, is a sequence still.
+    const Item whole = single ? sequence_of(input) : input;
+    Item sorted = size_of(whole) == 1 ? sequence_of(at(whole, 0)) : eval_sort(step, whole, frame, nullptr);
     for (const Stage& stage : step.stages) {
       sorted = filter(*stage.filter, sorted, frame);
     }
@@ -190,6 +192,9 @@ Item Evaluator::eval_step(const Expr& step, const Item& input, bool single, bool
     return last ? first : sequence_of(first);
   }
   if (!is_sequence(first)) {
+    if (!last && size_of(first) == 0) {
+      return array_item(make_array(0, true));
+    }
     return first;  // the last step gives a plain array as it is; for the next step it is as good as a copy
   }
   // A sequence of our own to put flags on; the elements are shared.
