@@ -97,7 +97,7 @@ std::size_t Evaluator::arity(const Function& f) {
 
 Item Evaluator::eval_call(const Expr& e, Item input, Frame* frame, const Item* applied_to) {
   check_stack();
-  const Item procedure = eval(*e.a, input, frame);
+  const Item procedure = value_of(*e.a, input, frame);
   if (procedure.is_undefined() && e.a->type == ExprType::path && !e.a->items[0]->text.empty() &&
       truthy_or_function(lookup_name(e.a->items[0]->text, frame))) {
     Problem p = problem("T1005", e.position);
@@ -110,7 +110,7 @@ Item Evaluator::eval_call(const Expr& e, Item input, Frame* frame, const Item* a
     arguments.push(*applied_to);
   }
   for (const Expr* argument : e.items) {
-    arguments.push(eval(*argument, input, frame));
+    arguments.push(value_of(*argument, input, frame));
   }
   const std::string_view name = procedure_name(*e.a);
   if (procedure.is_function()) {

@@ -164,9 +164,9 @@ Item Evaluator::eval_kind(const Expr& e, Item input, Frame* frame) {
       return eval_descendants(input);
     case ExprType::condition:
       if (truthy(eval(*e.a, input, frame))) {
-        return eval(*e.b, input, frame);
+        return value_of(*e.b, input, frame);
       }
-      return e.c != nullptr ? eval(*e.c, input, frame) : Item();
+      return e.c != nullptr ? value_of(*e.c, input, frame) : Item();
     case ExprType::coalesce: {
       const Item left = eval(*e.a, input, frame);
       return left.is_undefined() ? eval(*e.b, input, frame) : left;
@@ -274,7 +274,7 @@ Item Evaluator::lookup_global(std::string_view name) const {
 // --- operators ---
 
 Item Evaluator::eval_binary(const Expr& e, Item input, Frame* frame) {
-  const Item a = eval(*e.a, input, frame);
+  const Item a = value_of(*e.a, input, frame);
   if (e.op == Op::logical_and || e.op == Op::logical_or) {
     return at_operator(e, [&] {
       const bool left = truthy(a);
@@ -284,7 +284,7 @@ Item Evaluator::eval_binary(const Expr& e, Item input, Frame* frame) {
       return boolean_item(truthy(eval(*e.b, input, frame)));
     });
   }
-  const Item b = eval(*e.b, input, frame);
+  const Item b = value_of(*e.b, input, frame);
   switch (e.op) {
     case Op::add:
     case Op::subtract:
@@ -524,21 +524,46 @@ Item Evaluator::eval_descendants(const Item& input) {
 }
 
 void Evaluator::descend(const Item& item, Collector& out) {
-  if (item.is_array()) {
-    check_stack();
-    const std::size_t size = size_of(item);
-    spend(size);
-    for (std::size_t i = 0; i < size; ++i) {
-      descend(at(item, i), out);
+  if (!item.is_array()) {
+    out.push(item);
+    if (!item.is_object()) {
+      return;
     }
-    return;
   }
-  out.push(item);
-  if (item.is_object()) {
-    check_stack();
-    spend(member_count(item));
-    each_member(item, [&](std::string_view, const Item& value) { descend(value, out); });
+  check_stack();
+  switch (item.tag) {
+    case Tag::node_array: {
+      const Node& node = *item.u.node;
+      spend(node.size());
+      for (std::size_t i = 0; i < node.size(); ++i) {
+        descend_node(node.at(i), item.count, out);
+      }
+      return;
+    }
+    case Tag::node_object: {
+      const Node& node = *item.u.node;
+      spend(node.size());
+      if (in_order(item)) {
+        for (std::size_t i = 0; i < node.size(); ++i) {
+          descend_node(node.member(i).value(), item.count, out);
+        }
+        return;
+      }
+      break;
+    }
+    case Tag::object:
+      spend(member_count(item));
+      break;
+    default: {
+      const std::size_t size = size_of(item);
+      spend(size);
+      for (std::size_t i = 0; i < size; ++i) {
+        descend(at(item, i), out);
+      }
+      return;
+    }
   }
+  each_member(item, [&](std::string_view, const Item& value) { descend(value, out); });
 }
 
 const char* stack_limit_of_this_thread() {

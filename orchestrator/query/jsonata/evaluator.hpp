@@ -1,6 +1,7 @@
 // Evaluates a compiled expression. Internal to this folder; program.hpp is the way in.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -141,6 +142,21 @@ class Evaluator {
   friend class Converter;
 
   Item eval(const Expr& e, Item input, Frame* frame);
+  /// As eval(), without its ceremony for literals and variables.
+  Item value_of(const Expr& e, Item input, Frame* frame) {
+    if (!e.leaf) {
+      return eval(e, input, frame);
+    }
+    if (depth_ >= limits_.depth) {
+      enter();
+    }
+    spend(1);
+    if (e.type != ExprType::variable) {
+      return e.constant;
+    }
+    const Item value = eval_variable(e, input, frame);
+    return value.tag == Tag::array ? unwrap(e, value) : value;
+  }
   Item eval_kind(const Expr& e, Item input, Frame* frame);
   Item finish(const Expr& e, Item result, Frame* frame);
   static Item unwrap(const Expr& e, Item result);
@@ -160,6 +176,9 @@ class Evaluator {
   void flatten(const Item& item, Collector& out);
   Item eval_descendants(const Item& input);
   void descend(const Item& item, Collector& out);
+  void descend_node(const Node& node, std::uint32_t owner, Collector& out);
+  /// Whether JavaScript's order of an object's keys is that of their insertion: no key begins with a digit.
+  bool in_order(const Item& object) const;
 
   // paths.cpp
   Item eval_path(const Expr& e, Item input, Frame* frame);
@@ -268,6 +287,36 @@ class Evaluator::Collector {
   std::size_t base_;
 };
 
+inline bool Evaluator::in_order(const Item& object) const {
+  if (level() != Level::suite) {
+    return true;
+  }
+  const auto begins_with_digit = [](const char* text, std::size_t size) {
+    return size > 0 && text[0] >= '0' && text[0] <= '9';
+  };
+  if (object.tag == Tag::object) {
+    const Object& o = *object.u.object;
+    return std::none_of(o.properties, o.properties + o.size,
+                        [&](const Property& p) { return begins_with_digit(p.key_text, p.key_size); });
+  }
+  const Node& node = *object.u.node;
+  for (std::size_t i = 0; i < node.size(); ++i) {
+    const Member& member = node.member(i);
+    if (begins_with_digit(member.key_text, member.key_size)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+inline void Evaluator::descend_node(const Node& node, std::uint32_t owner, Collector& out) {
+  if (node.is_container()) {
+    descend(node_item(node, owner), out);
+  } else {
+    out.push(node_item(node, owner));
+  }
+}
+
 /// Whether `key` is an array index of JavaScript ("0", "17"; not "01"), and which.
 bool is_index_key(std::string_view key, std::uint32_t& index);
 
@@ -281,12 +330,7 @@ void Evaluator::each_member(const Item& object, Visit visit) {
     return object.tag == Tag::object ? object.u.object->properties[i].value
                                      : node_item(object.u.node->member(i).value(), object.count);
   };
-  bool plain = true;
-  for (std::size_t i = 0; i < count && plain && level() == Level::suite; ++i) {
-    const std::string_view key = key_at(i);
-    plain = key.empty() || key[0] < '0' || key[0] > '9';
-  }
-  if (plain) {
+  if (in_order(object)) {
     for (std::size_t i = 0; i < count; ++i) {
       visit(key_at(i), value_at(i));
     }

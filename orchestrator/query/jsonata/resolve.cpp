@@ -135,6 +135,8 @@ class Resolver {
 
   void resolve(Expr& e, const Context& context) {
     e.plain = e.predicates.empty() && (e.group == nullptr || e.type == ExprType::path);
+    const bool literal = e.type == ExprType::string || e.type == ExprType::number || e.type == ExprType::value;
+    e.leaf = e.plain && !e.keep_array && (literal || e.type == ExprType::variable);
     switch (e.type) {
       case ExprType::name:
         e.hash = hash_key(e.text);
