@@ -51,6 +51,7 @@ class Engine {
 
  private:
   friend class Decider;
+  friend class Snapshot;
 
   struct Timer {
     Timestamp deadline;

@@ -38,6 +38,8 @@ struct Blob {
 /// Writes into a buffer that it is given. Offsets are from the buffer's start. One thread.
 class Sink {
  public:
+  /// Remembers the last `texts` texts, to refer to them; a power of two.
+  explicit Sink(std::size_t texts = 16'384) : table_(texts) {}
   virtual ~Sink() = default;
 
   /// Starts anew at `used` in `buffer`; forgets the texts written so far.
@@ -177,7 +179,7 @@ class ValueCache {
 
  private:
   friend class Source;
-  static constexpr std::size_t kEntries = 1'024;
+  static constexpr std::size_t kEntries = 256;
   struct Entry {
     std::uint64_t offset = UINT64_MAX;
     std::size_t length = 0;

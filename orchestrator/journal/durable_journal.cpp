@@ -76,11 +76,14 @@ DurableJournal::~DurableJournal() {
 }
 
 SequenceNumber DurableJournal::append(std::vector<engine::Event>& events) {
+  const SequenceNumber last = appended_ + events.size();
   for (const engine::Event& event : events) {
     if (failed_.load(std::memory_order_relaxed) || !encode(event)) {
       break;
     }
   }
+  // After a failure Events are still numbered, so that what waits for them waits for ever.
+  appended_ = last;
   events.clear();
   publish();
   published_.store(appended_);
@@ -334,6 +337,11 @@ Result<void> DurableJournal::next_segment() {
     const std::lock_guard lock(slab_mutex_);
     size = slabs_.front()->size();
     first_seq = slabs_.front()->first_seq();
+  }
+  if (options_.check_owner) {
+    if (const auto owner = options_.check_owner(); !owner) {
+      return owner;
+    }
   }
   const std::uint64_t number = current_segment_.load() + 1;
   auto file = prepared_segment(number, size);

@@ -38,6 +38,8 @@ struct JournalOptions {
   FileLayer* files = &posix_files();
   /// UTC microseconds, for the headers.
   std::function<std::int64_t()> now;
+  /// Asked before each new segment; an error (the run has another owner) stops the journal. May be null.
+  std::function<Result<void>()> check_owner;
   /// False: no threads of its own; everything happens in append() and sync(). For deterministic tests.
   bool threads = true;
 };

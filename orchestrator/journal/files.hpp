@@ -39,6 +39,8 @@ class FileLayer {
   virtual bool exists(const std::string& path) const = 0;
   /// Replaces what stands at `to`. Durable once the folder is synced.
   virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
+  /// The same, but an error if something stands at `to`: whoever was first keeps it.
+  virtual Result<void> rename_new(const std::string& from, const std::string& to) = 0;
   /// No error if there is no such file.
   virtual Result<void> remove(const std::string& path) = 0;
   /// No error if it stands already. Its parent must.

@@ -108,6 +108,17 @@ class PosixFiles final : public FileLayer {
     return {};
   }
 
+  Result<void> rename_new(const std::string& from, const std::string& to) override {
+    // A link fails where a name stands, on every file system that has links.
+    if (::link(from.c_str(), to.c_str()) == 0) {
+      return remove(from);
+    }
+    if (errno != EEXIST && ::access(to.c_str(), F_OK) != 0) {
+      return rename(from, to);
+    }
+    return system_failure("rename to", to, EEXIST);
+  }
+
   Result<void> remove(const std::string& path) override {
     if (::unlink(path.c_str()) < 0 && errno != ENOENT) {
       return system_failure("remove", path, errno);

@@ -145,7 +145,7 @@ Result<void> SegmentFile::activate(SequenceNumber first_seq, std::uint32_t previ
     done = file_->sync();
   }
   if (done) {
-    done = files_.rename(path() + std::string(kTemporary), path());
+    done = files_.rename_new(path() + std::string(kTemporary), path());
   }
   return done ? files_.sync_folder(folder_) : done;
 }

@@ -270,6 +270,10 @@ Result<void> SimulatedDisk::rename(const std::string& from, const std::string& t
   return {};
 }
 
+Result<void> SimulatedDisk::rename_new(const std::string& from, const std::string& to) {
+  return exists(to) ? failure(to, "File exists") : rename(from, to);
+}
+
 Result<void> SimulatedDisk::remove(const std::string& path) {
   const std::lock_guard lock(mutex_);
   if (!now_.files.contains(path)) {

@@ -41,6 +41,8 @@ class SimulatedDisk final : public FileLayer {
   SimulatedDisk() = default;
   explicit SimulatedDisk(const Flaws& flaws) : flaws_(flaws) {}
 
+  void set_flaws(const Flaws& flaws) { flaws_ = flaws; }
+
   /// A disk as a crash now could leave it; everything on it is durable.
   std::unique_ptr<SimulatedDisk> crash(CrashPolicy policy, std::mt19937_64& random) const;
 
@@ -60,6 +62,7 @@ class SimulatedDisk final : public FileLayer {
   Result<std::unique_ptr<File>> open_to_read(const std::string& path) const override;
   bool exists(const std::string& path) const override;
   Result<void> rename(const std::string& from, const std::string& to) override;
+  Result<void> rename_new(const std::string& from, const std::string& to) override;
   Result<void> remove(const std::string& path) override;
   Result<void> make_folder(const std::string& path) override;
   Result<void> sync_folder(const std::string& path) override;

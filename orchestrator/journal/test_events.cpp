@@ -80,11 +80,13 @@ engine::Event numbered_event(std::uint64_t number, std::size_t size) {
 }
 
 std::string fingerprint(const engine::Event& event) {
-  GrowingSink sink;
+  static std::vector<std::byte> buffer(4U << 20);
+  static Sink sink(16);
+  sink.reset(buffer, 0);
   Row row;
   encode_event(event, row, sink);
   std::string text(reinterpret_cast<const char*>(&row), sizeof row);
-  text.append(reinterpret_cast<const char*>(sink.bytes().data()), sink.bytes().size());
+  text.append(reinterpret_cast<const char*>(buffer.data()), sink.size());
   return text;
 }
 

@@ -7,8 +7,6 @@ namespace lockstep::journal {
 
 namespace {
 
-constexpr std::size_t kEntries = 16'384;
-
 __extension__ using Wide = unsigned __int128;
 
 std::uint64_t mix(std::uint64_t hash, std::uint64_t word) {
@@ -19,10 +17,10 @@ std::uint64_t mix(std::uint64_t hash, std::uint64_t word) {
 
 }  // namespace
 
-TextTable::TextTable() : entries_(kEntries) {}
+TextTable::TextTable(std::size_t entries) : entries_(entries) {}
 
 void TextTable::clear() {
-  std::fill(entries_.begin(), entries_.end(), Entry{});
+  std::memset(entries_.data(), 0, entries_.size() * sizeof(Entry));
 }
 
 std::uint64_t TextTable::hash(std::string_view text) {
@@ -41,7 +39,7 @@ std::uint64_t TextTable::hash(std::string_view text) {
 
 std::optional<std::uint64_t> TextTable::find(std::string_view text, std::uint64_t hash,
                                              std::span<const std::byte> buffer) const {
-  const Entry& entry = entries_[hash % kEntries];
+  const Entry& entry = entries_[hash & (entries_.size() - 1)];
   if (entry.length != text.size() || entry.check != static_cast<std::uint32_t>(hash >> 32) ||
       std::memcmp(buffer.data() + entry.offset, text.data(), text.size()) != 0) {
     return std::nullopt;
@@ -50,7 +48,7 @@ std::optional<std::uint64_t> TextTable::find(std::string_view text, std::uint64_
 }
 
 void TextTable::remember(std::uint64_t hash, std::uint64_t offset, std::size_t length) {
-  entries_[hash % kEntries] = {offset, static_cast<std::uint32_t>(length), static_cast<std::uint32_t>(hash >> 32)};
+  entries_[hash & (entries_.size() - 1)] = {offset, static_cast<std::uint32_t>(length), static_cast<std::uint32_t>(hash >> 32)};
 }
 
 }  // namespace lockstep::journal

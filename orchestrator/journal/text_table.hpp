@@ -12,7 +12,8 @@ namespace lockstep::journal {
 /// Of fixed size: a newer text may push an older one out. Never allocates after construction.
 class TextTable {
  public:
-  TextTable();
+  /// Remembers up to `entries` texts; a power of two.
+  explicit TextTable(std::size_t entries);
   void clear();
 
   /// A text's hash, for find() and remember().
@@ -24,9 +25,9 @@ class TextTable {
 
  private:
   struct Entry {
-    std::uint64_t offset = 0;
-    std::uint32_t length = 0;  // 0: empty
-    std::uint32_t check = 0;
+    std::uint64_t offset;
+    std::uint32_t length;  // 0: empty
+    std::uint32_t check;
   };
   std::vector<Entry> entries_;
 };

@@ -1,0 +1,150 @@
+#include "journal/execution_codec.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace lockstep::journal {
+
+namespace {
+
+using engine::Children;
+using engine::Execution;
+using engine::Failure;
+using engine::Strand;
+using Scope = std::shared_ptr<const query::VariableScope>;
+
+// The fields that are plain values, in the order in which they are written; a new one goes to the end.
+auto fields(Execution& execution) {
+  auto& [id, identity, machine, input, started_at, last_time, deadline, status, last_event_id, next_strand, strands] =
+      execution;
+  static_cast<void>(strands);  // follow by themselves
+  return std::tie(id, identity, machine, input, started_at, last_time, deadline, status, last_event_id, next_strand);
+}
+auto fields(Strand& strand) {
+  auto& [id, parent, index, iteration, phase, started, submitted, queued, state, visits, dispatches, retry_count, input,
+         previous, entered_id, entered_previous, entered_at, deadline, retrier_uses, variables, result, token, children,
+         failure] = strand;
+  static_cast<void>(queued);  // found anew when it is put back
+  static_cast<void>(variables), static_cast<void>(children), static_cast<void>(failure);  // follow by themselves
+  return std::tie(id, parent, index, iteration, phase, started, submitted, state, visits, dispatches, retry_count,
+                  input, previous, entered_id, entered_previous, entered_at, deadline, retrier_uses, result, token);
+}
+auto fields(Children& children) {
+  auto& [is_map, items, results, next, running, finished, max_concurrency, iteration_previous] = children;
+  return std::tie(is_map, items, results, next, running, finished, max_concurrency, iteration_previous);
+}
+auto fields(Failure& failure) {
+  auto& [error, cause, also_matches, catchable, from_child, reported] = failure;
+  return std::tie(error, cause, also_matches, catchable, from_child, reported);
+}
+
+/// One list of fields serves both ways; nothing is changed through it here.
+template <class T>
+void put_fields(Sink& sink, const T& value) {
+  sink.put_all(fields(const_cast<T&>(value)));
+}
+
+/// What strands share is written once: scopes have numbers from 1, 0 is none.
+class Scopes {
+ public:
+  explicit Scopes(const Execution& execution) {
+    for (const auto& [id, strand] : execution.strands) {
+      if (strand.variables != nullptr && numbers_.emplace(strand.variables.get(), order_.size() + 1).second) {
+        order_.push_back(strand.variables.get());
+      }
+    }
+  }
+  void put(Sink& sink) const {
+    sink.put(std::uint64_t{order_.size()});
+    for (const query::VariableScope* scope : order_) {
+      sink.put(scope->entries());
+    }
+  }
+  std::uint64_t number(const Scope& scope) const { return scope == nullptr ? 0 : numbers_.at(scope.get()); }
+
+ private:
+  std::unordered_map<const query::VariableScope*, std::uint64_t> numbers_;
+  std::vector<const query::VariableScope*> order_;
+};
+
+void get_strand(Source& source, Execution& execution, const std::vector<Scope>& scopes) {
+  Strand strand;
+  source.get_all(fields(strand));
+  std::uint64_t scope = 0;
+  source.get(scope);
+  if (scope > scopes.size()) {
+    source.refuse("a strand sees variables that are not there");
+    return;
+  }
+  strand.variables = scope == 0 ? nullptr : scopes[scope - 1];
+  bool present = false;
+  source.get(present);
+  if (present) {
+    strand.children = std::make_unique<Children>();
+    source.get_all(fields(*strand.children));
+  }
+  present = false;
+  source.get(present);
+  if (present) {
+    strand.failure = std::make_unique<Failure>();
+    source.get_all(fields(*strand.failure));
+  }
+  const engine::StrandId id = strand.id;
+  if (!execution.strands.emplace(id, std::move(strand)).second) {
+    source.refuse("an execution has a strand twice");
+  }
+}
+
+}  // namespace
+
+void encode_execution(const Execution& execution, Sink& sink) {
+  put_fields(sink, execution);
+  const Scopes scopes(execution);
+  scopes.put(sink);
+  std::vector<const Strand*> strands;
+  for (const auto& [id, strand] : execution.strands) {
+    strands.push_back(&strand);
+  }
+  std::sort(strands.begin(), strands.end(), [](const Strand* a, const Strand* b) { return a->id < b->id; });
+  sink.put(std::uint64_t{strands.size()});
+  for (const Strand* strand : strands) {
+    put_fields(sink, *strand);
+    sink.put(scopes.number(strand->variables));
+    sink.put(strand->children != nullptr);
+    if (strand->children != nullptr) {
+      put_fields(sink, *strand->children);
+    }
+    sink.put(strand->failure != nullptr);
+    if (strand->failure != nullptr) {
+      put_fields(sink, *strand->failure);
+    }
+  }
+}
+
+std::unique_ptr<Execution> decode_execution(Source& source) {
+  auto execution = std::make_unique<Execution>();
+  source.get_all(fields(*execution));
+  std::uint64_t count = 0;
+  source.get(count);
+  std::vector<Scope> scopes;
+  for (std::uint64_t i = 0; i < count && source.problem().empty() && !source.at_end(); ++i) {
+    std::vector<query::VariableScope::Entry> entries;
+    source.get(entries);
+    scopes.push_back(query::VariableScope::with(nullptr, entries));
+  }
+  count = 0;
+  source.get(count);
+  for (std::uint64_t i = 0; i < count && source.problem().empty(); ++i) {
+    if (source.at_end()) {
+      source.refuse("strands are missing");
+    } else {
+      get_strand(source, *execution, scopes);
+    }
+  }
+  if (source.problem().empty() && execution->machine == nullptr) {
+    source.refuse("an execution has no definition");
+  }
+  return source.problem().empty() ? std::move(execution) : nullptr;
+}
+
+}  // namespace lockstep::journal
