@@ -107,7 +107,7 @@ SequenceNumber DurableJournal::durable() {
       wake();
     }
   }
-  return durable;
+  return durable_.load(std::memory_order_acquire);
 }
 
 std::optional<Error> DurableJournal::failure() const {
@@ -393,9 +393,10 @@ void DurableJournal::run_commits() {
     }
     if (committed) {
       last_activity = Clock::now();
-      if (wanted && options_.on_durable) {
-        options_.on_durable();
-      }
+    }
+    // Also where there was nothing to commit: who asked may have asked just before the last commit was done.
+    if (wanted && options_.on_durable) {
+      options_.on_durable();
     }
     std::unique_lock lock(wake_mutex_);
     dozing_.store(true);

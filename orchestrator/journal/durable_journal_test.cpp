@@ -387,6 +387,29 @@ TEST_F(OnDisk, ASleepingJournalWakesForOneEvent) {
   EXPECT_EQ(journal->durable(), 1U);
 }
 
+TEST_F(OnDisk, WhoWaitsIsAlwaysWoken) {
+  std::mutex mutex;
+  std::condition_variable woken;
+  bool wake = false;
+  JournalOptions options;
+  options.on_durable = [&] {
+    const std::lock_guard lock(mutex);
+    wake = true;
+    woken.notify_one();
+  };
+  JournalStart start;
+  start.folder = folder_;
+  auto journal = DurableJournal::create(start, options).value();
+  for (std::uint64_t i = 1; i <= 500; ++i) {
+    append(*journal, i, i);
+    while (journal->durable() < i) {
+      std::unique_lock lock(mutex);
+      ASSERT_TRUE(woken.wait_for(lock, std::chrono::seconds(20), [&] { return wake; })) << "event " << i;
+      wake = false;
+    }
+  }
+}
+
 TEST_F(OnDisk, AFolderThatIsNotThereIsAnError) {
   JournalStart start;
   start.folder = folder_ + "/none";

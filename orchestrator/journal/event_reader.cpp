@@ -19,6 +19,7 @@ struct EventReader::State {
   ReadOptions options;
   SourceContext context;
   ValueCache values;
+  JournalFolder listed;  // when it was last looked at
   SegmentContents segment;
   std::uint64_t number = 0;  // of `segment`; 0: none was opened
   std::size_t row = 0;       // next of `segment`
@@ -27,45 +28,55 @@ struct EventReader::State {
   Tail tail;
   std::optional<Error> error;
 
-  /// Wherever it stands; it may be archived meanwhile.
-  Result<SegmentContents> read(std::uint64_t segment_number) const {
-    const auto listed = list_journal(*options.files, folder);
-    if (!listed) {
-      return tl::unexpected<Error>(listed.error());
+  Result<void> look() {
+    auto found = list_journal(*options.files, folder);
+    if (!found) {
+      return tl::unexpected<Error>(found.error());
     }
-    const auto found = listed->segments.find(segment_number);
-    if (found == listed->segments.end()) {
-      return fail(ErrorKind::io, fmt::format("{}/{} is missing", folder, segment_name(segment_number)));
+    listed = std::move(*found);
+    return {};
+  }
+
+  /// What `reader` makes of a segment's file; that may be archived, and so move, meanwhile.
+  template <class T>
+  Result<T> with_file(std::uint64_t segment_number, Result<T> (*reader)(const FileLayer&, const std::string&)) {
+    for (bool looked = false;; looked = true) {
+      const auto found = listed.segments.find(segment_number);
+      if (found != listed.segments.end()) {
+        auto result = reader(*options.files, found->second.path);
+        if (result || looked || options.files->exists(found->second.path)) {
+          return result;
+        }
+      } else if (looked) {
+        return fail(ErrorKind::io, fmt::format("{}/{} is missing", folder, segment_name(segment_number)));
+      }
+      if (const auto done = look(); !done) {
+        return tl::unexpected<Error>(done.error());
+      }
     }
-    auto contents = read_segment(*options.files, found->second.path);
-    if (!contents && !found->second.archived && !options.files->exists(found->second.path)) {
-      return read_segment(*options.files,
-                          fmt::format("{}/{}/{}", folder, kArchiveFolder, archive_name(segment_number)));
-    }
-    return contents;
   }
 
   /// The first segment of a number above `after`, if there is one.
-  Result<std::optional<std::pair<std::uint64_t, Header>>> find_next(std::uint64_t after) const {
-    const auto listed = list_journal(*options.files, folder);
-    if (!listed) {
-      return tl::unexpected<Error>(listed.error());
+  Result<std::optional<std::pair<std::uint64_t, Header>>> find_next(std::uint64_t after) {
+    auto next = listed.segments.upper_bound(after);
+    if (next == listed.segments.end()) {
+      if (const auto done = look(); !done) {
+        return tl::unexpected<Error>(done.error());
+      }
+      next = listed.segments.upper_bound(after);
+      if (next == listed.segments.end()) {
+        return std::nullopt;
+      }
     }
-    const auto next = listed->segments.upper_bound(after);
-    if (next == listed->segments.end()) {
-      return std::nullopt;
-    }
-    if (after != 0 && next->first != after + 1) {
+    const std::uint64_t found = next->first;
+    if (after != 0 && found != after + 1) {
       return fail(ErrorKind::io, fmt::format("{} has a hole: segment {} is missing", folder, after + 1));
     }
-    auto header = read_header(*options.files, next->second.path);
-    if (!header && !options.files->exists(next->second.path)) {
-      header = read_header(*options.files, fmt::format("{}/{}/{}", folder, kArchiveFolder, archive_name(next->first)));
-    }
+    const auto header = with_file<Header>(found, read_header);
     if (!header) {
       return tl::unexpected<Error>(header.error());
     }
-    return std::pair(next->first, *header);
+    return std::pair(found, *header);
   }
 
   Result<void> open_first();
@@ -76,14 +87,17 @@ struct EventReader::State {
 
 /// Finds the segment that holds `options.from`.
 Result<void> EventReader::State::open_first() {
-  const auto listed = list_journal(*options.files, folder);
-  if (!listed) {
-    return tl::unexpected<Error>(listed.error());
+  if (const auto done = look(); !done) {
+    return done;
+  }
+  std::vector<std::uint64_t> numbers;
+  for (const auto& [segment_number, place] : listed.segments) {
+    numbers.push_back(segment_number);
   }
   std::optional<std::uint64_t> start;
-  for (auto it = listed->segments.rbegin(); it != listed->segments.rend(); ++it) {
-    start = it->first;
-    const auto header = read_header(*options.files, it->second.path);
+  for (auto it = numbers.rbegin(); it != numbers.rend(); ++it) {
+    start = *it;
+    const auto header = with_file<Header>(*it, read_header);
     if (!header) {
       return tl::unexpected<Error>(header.error());
     }
@@ -123,7 +137,7 @@ Result<void> EventReader::State::load(std::uint64_t segment_number) {
   if (!next) {
     return tl::unexpected<Error>(next.error());
   }
-  Result<SegmentContents> contents = read(segment_number);
+  Result<SegmentContents> contents = with_file<SegmentContents>(segment_number, read_segment);
   for (int look = 1; contents; ++look) {
     const auto good = judge(*contents, *next);
     if (good && *good) {
@@ -132,7 +146,7 @@ Result<void> EventReader::State::load(std::uint64_t segment_number) {
     if (look == kLooks) {
       return good ? fail(ErrorKind::io, contents->damage) : tl::unexpected<Error>(good.error());
     }
-    contents = read(segment_number);
+    contents = with_file<SegmentContents>(segment_number, read_segment);
   }
   if (!contents) {
     return tl::unexpected<Error>(contents.error());

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "asl/parser.hpp"
 #include "engine/test_world.hpp"
@@ -184,6 +185,11 @@ std::string check(SimulatedDisk& disk, const Record& record) {
   return "";
 }
 
+/// The long run of these tests: every operation, and more seeds.
+bool is_long() {
+  return std::getenv("LOCKSTEP_LONG") != nullptr;
+}
+
 struct Trial {
   int states = 0;
   std::vector<std::string> failures;
@@ -223,18 +229,19 @@ void lose_power_everywhere(const SimulatedDisk& before, const Record& record_bef
 
 TEST(PowerLoss, NothingAcknowledgedIsLostWhereverThePowerGoes) {
   Trial trial;
-  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+  for (std::uint64_t seed = 1; seed <= (is_long() ? 5 : 2); ++seed) {
     const auto disk = make_disk();
-    lose_power_everywhere(*disk, {}, seed, 60, 3, trial);
+    lose_power_everywhere(*disk, {}, seed, is_long() ? 60 : 40, is_long() ? 1 : 5, trial);
   }
-  EXPECT_GT(trial.states, 300);
+  RecordProperty("states", trial.states);
+  EXPECT_GT(trial.states, 150);
   EXPECT_TRUE(trial.failures.empty()) << trial.failures.size() << " of " << trial.states
                                       << " states, the first: " << trial.failures.front();
 }
 
 TEST(PowerLoss, NorIsItInTheRecoveryAfterAnother) {
   Trial trial;
-  for (std::uint64_t seed = 11; seed <= 13; ++seed) {
+  for (std::uint64_t seed = 11; seed <= (is_long() ? 15 : 12); ++seed) {
     std::mt19937_64 random(seed);
     auto disk = make_disk();
     Record record;
@@ -242,13 +249,14 @@ TEST(PowerLoss, NorIsItInTheRecoveryAfterAnother) {
     for (int round = 0; round < 4; ++round) {
       Process process(*disk, record, seed * 100 + static_cast<std::uint64_t>(round));
       ASSERT_TRUE(process.start()) << process.why();
-      process.work(15);
+      process.work(10);
       disk = disk->crash(kCrashPolicies[random() % std::size(kCrashPolicies)], random);
       ASSERT_EQ(check(*disk, record), "");
     }
-    lose_power_everywhere(*disk, record, seed, 8, 1, trial);
+    lose_power_everywhere(*disk, record, seed, 8, is_long() ? 1 : 4, trial);
   }
-  EXPECT_GT(trial.states, 300);
+  RecordProperty("states", trial.states);
+  EXPECT_GT(trial.states, 150);
   EXPECT_TRUE(trial.failures.empty()) << trial.failures.size() << " of " << trial.states
                                       << " states, the first: " << trial.failures.front();
 }

@@ -48,7 +48,8 @@ std::optional<std::uint64_t> TextTable::find(std::string_view text, std::uint64_
 }
 
 void TextTable::remember(std::uint64_t hash, std::uint64_t offset, std::size_t length) {
-  entries_[hash & (entries_.size() - 1)] = {offset, static_cast<std::uint32_t>(length), static_cast<std::uint32_t>(hash >> 32)};
+  entries_[hash & (entries_.size() - 1)] = {offset, static_cast<std::uint32_t>(length),
+                                            static_cast<std::uint32_t>(hash >> 32)};
 }
 
 }  // namespace lockstep::journal
