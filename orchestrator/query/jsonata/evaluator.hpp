@@ -142,9 +142,13 @@ class Evaluator {
   friend class Converter;
 
   Item eval(const Expr& e, Item input, Frame* frame);
-  /// As eval(), without its ceremony for literals and variables.
+  /// As eval(), without its ceremony for literals, variables and members of a borrowed object.
   Item value_of(const Expr& e, Item input, Frame* frame) {
     if (!e.leaf) {
+      if (e.one_name && input.tag == Tag::node_object && depth_ + 2 <= limits_.depth) {
+        spend(2);
+        return name_of(*e.items[0], input);
+      }
       return eval(e, input, frame);
     }
     if (depth_ >= limits_.depth) {

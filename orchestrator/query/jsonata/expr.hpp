@@ -115,7 +115,8 @@ struct Expr {
   bool tuple = false;
   bool has_else = false;
   bool plain = false;        // no predicates and no group: evaluation ends with the value itself
-  bool leaf = false;       // a literal or a variable and nothing else
+  bool leaf = false;         // a literal or a variable and nothing else
+  bool one_name = false;     // a path of one name and nothing else
   bool scalar_only = false;  // as a predicate: can leave nothing behind but its result (resolve.cpp)
   PathKind path_kind = PathKind::general;
   std::int32_t position = -1;

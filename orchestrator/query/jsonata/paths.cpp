@@ -160,13 +160,23 @@ Item Evaluator::eval_step(const Expr& step, const Item& input, bool single, bool
     }
     return sorted;
   }
+  const bool only_name = step.type == ExprType::name && step.plain && !step.keep_array && depth_ < limits_.depth;
   Collector out(*this);
   Item first;
   std::size_t count = 0;
   const std::size_t size = single ? 1 : size_of(input);
   for (std::size_t i = 0; i < size; ++i) {
     const Item item = single ? input : at(input, i);
-    Item result = eval(step, item, frame);
+    Item result;
+    if (only_name && !item.is_array()) {
+      spend(1);
+      if (!item.is_object()) {
+        continue;
+      }
+      result = name_of(step, item);
+    } else {
+      result = eval(step, item, frame);
+    }
     for (const Stage& stage : step.stages) {
       result = filter(*stage.filter, result, frame);
     }
@@ -307,7 +317,7 @@ Item Evaluator::eval_sort(const Expr& e, const Item& input, Frame* frame, const 
     if (key.tag == Tag::unset) {
       const Item& item = element.element;
       key = tuple_scope == nullptr
-                ? eval(*e.terms[term].expression, item, frame)
+                ? value_of(*e.terms[term].expression, item, frame)
                 : eval(*e.terms[term].expression, item.u.tuple->at, tuple_frame(*item.u.tuple, *tuple_scope, frame));
     }
     return key;

@@ -75,12 +75,6 @@ class Converter {
         builder.string(item.as_string());
         return;
       case Tag::node_number:
-        if (e_.level() == Level::suite && !item.u.node->is_plain_integer()) {
-          builder.number(item.u.node->as_double());
-        } else {
-          builder.part(e_.owners_[item.count], *item.u.node);
-        }
-        return;
       case Tag::node_string:
         builder.part(e_.owners_[item.count], *item.u.node);
         return;

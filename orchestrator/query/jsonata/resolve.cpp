@@ -267,6 +267,7 @@ class Resolver {
       e.scope = &program_.tuple_scope;
     } else if (only_names && !e.keep_singleton_array) {
       e.path_kind = e.items.front()->type == ExprType::variable ? PathKind::variable : PathKind::names;
+      e.one_name = e.items.size() == 1 && e.path_kind == PathKind::names && !e.keep_array;
     }
   }
 

@@ -187,6 +187,14 @@ struct Group {
 // The groups so far, found by their keys.
 class Groups {
  public:
+  /// `elements`: how many there are to group.
+  explicit Groups(std::size_t elements) {
+    while (mask_ + 1 < std::min<std::size_t>(elements * 2, 8192)) {
+      mask_ = mask_ * 2 + 1;
+    }
+    slots_.assign(mask_ + 1, kEnd);
+  }
+
   Group* find(std::string_view key, std::uint64_t hash) {
     for (std::size_t slot = hash & mask_; slots_[slot] != kEnd; slot = (slot + 1) & mask_) {
       Group& group = groups_[slots_[slot]];
@@ -215,9 +223,11 @@ class Groups {
       std::uint64_t word = 0;
       std::memcpy(&word, key.data() + i, std::min<std::size_t>(8, key.size() - i));
       hash = (hash ^ word) * 0x9E3779B97F4A7C15U;
-      hash ^= hash >> 29;
+      hash ^= hash >> 32;
     }
-    return hash;
+    // Twice, so that the low bits depend on the last characters too.
+    hash *= 0x9E3779B97F4A7C15U;
+    return hash ^ (hash >> 32);
   }
 
  private:
@@ -231,7 +241,7 @@ class Groups {
 
   std::vector<Group> groups_;
   std::size_t mask_ = 31;
-  std::vector<std::uint32_t> slots_ = std::vector<std::uint32_t>(32, kEnd);
+  std::vector<std::uint32_t> slots_;
 };
 
 }  // namespace
@@ -261,7 +271,7 @@ Item Evaluator::eval_object(const Expr& group, Item context, Frame* frame) {
       if (depth_ >= limits_.depth) {
         enter();
       }
-      const Item item = eval(*value, context, frame);
+      const Item item = value_of(*value, context, frame);
       if (!item.is_undefined()) {
         add(*object, key->text, key->hash, item);
       }
@@ -272,7 +282,7 @@ Item Evaluator::eval_object(const Expr& group, Item context, Frame* frame) {
   auto* places = heap_.make_array<std::uint32_t>(size);
   std::uint32_t known = 0;
   for (std::size_t i = 0; i < size; ++i) {
-    const Item key = eval(*group.pairs[i].first, context, frame);
+    const Item key = value_of(*group.pairs[i].first, context, frame);
     if (key.is_undefined()) {
       continue;
     }
@@ -288,7 +298,7 @@ Item Evaluator::eval_object(const Expr& group, Item context, Frame* frame) {
   }
   bool complete = true;
   for (std::uint32_t i = 0; i < known; ++i) {
-    const Item value = eval(*group.pairs[places[i]].second, context, frame);
+    const Item value = value_of(*group.pairs[places[i]].second, context, frame);
     object->properties[i].value = value;
     complete = complete && !value.is_undefined();
   }
@@ -311,7 +321,7 @@ Item Evaluator::eval_group(const Expr& group, Item input, Frame* frame, const Sc
   size = empty ? 1 : size;
   const auto element = [&](std::size_t i) { return empty ? Item() : several ? at(input, i) : input; };
 
-  Groups groups;
+  Groups groups(size);
   auto* next = heap_.make_array<std::uint32_t>(size);
   std::fill_n(next, size, kEnd);
   // With more than one pair an element is in several groups: each pair has lists of its own.
@@ -321,7 +331,7 @@ Item Evaluator::eval_group(const Expr& group, Item input, Frame* frame, const Sc
     Frame* inner = tuple_scope != nullptr ? tuple_frame(*item.u.tuple, *tuple_scope, frame) : frame;
     const Item context = tuple_scope != nullptr ? item.u.tuple->at : item;
     for (std::size_t pair = 0; pair < group.pairs.size(); ++pair) {
-      const Item key = eval(*group.pairs[pair].first, context, inner);
+      const Item key = value_of(*group.pairs[pair].first, context, inner);
       if (key.is_undefined()) {
         continue;
       }
@@ -394,7 +404,7 @@ Item Evaluator::eval_group(const Expr& group, Item input, Frame* frame, const Sc
       context = merged->at;
       inner = tuple_frame(*merged, *tuple_scope, frame);
     }
-    const Item value = eval(*group.pairs[entry.pair].second, context, inner);
+    const Item value = value_of(*group.pairs[entry.pair].second, context, inner);
     if (!value.is_undefined()) {
       add(*object, entry.key, hash_key(entry.key), value);
     }

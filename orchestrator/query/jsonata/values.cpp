@@ -123,8 +123,15 @@ std::uint32_t table_slots(std::size_t capacity) {
   return slots;
 }
 
+// Where to begin looking: keys that differ only in their last characters may differ only in the hash's upper half.
+std::uint32_t first_slot(std::uint32_t hash, std::uint32_t mask) {
+  hash ^= hash >> 16;
+  hash *= 0x7FEB352DU;
+  return (hash ^ (hash >> 15)) & mask;
+}
+
 void index_property(Object& object, std::uint32_t place) {
-  std::uint32_t slot = object.properties[place].hash & object.mask;
+  std::uint32_t slot = first_slot(object.properties[place].hash, object.mask);
   while (object.table[slot] != kEmpty) {
     slot = (slot + 1) & object.mask;
   }
@@ -165,7 +172,8 @@ Item* Evaluator::find(Object& object, std::string_view key, std::uint32_t hash) 
   if (!object.indexed) {
     fill_table(object);
   }
-  for (std::uint32_t slot = hash & object.mask; object.table[slot] != kEmpty; slot = (slot + 1) & object.mask) {
+  for (std::uint32_t slot = first_slot(hash, object.mask); object.table[slot] != kEmpty;
+       slot = (slot + 1) & object.mask) {
     Property& property = object.properties[object.table[slot]];
     if (property.hash == hash && property.key() == key) {
       return &property.value;
