@@ -316,7 +316,9 @@ TEST_F(RunnerTest, ATaskToldToStopMayTidyUp) {
 TEST_F(RunnerTest, SilenceLongerThanTheHeartbeatTimesOut) {
   Task quiet = task(shell("sleep 60"));
   quiet.heartbeat = 100ms;
-  EXPECT_EQ(run(std::move(quiet)).kind, OutcomeKind::timed_out);
+  const Outcome outcome = run(std::move(quiet));
+  EXPECT_EQ(outcome.kind, OutcomeKind::timed_out);
+  EXPECT_EQ(outcome.error, kHeartbeatTimeout);
   Task lively = task(shell("for i in 1 2 3 4 5 6; do sleep 0.05; echo . >&2; done"));
   lively.heartbeat = 200ms;
   EXPECT_EQ(result(run(std::move(lively))), "null");

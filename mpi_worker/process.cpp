@@ -303,7 +303,7 @@ void Process::on_time(Clock::time_point now) {
   }
   const bool silent = task_.heartbeat && last_sign_ + *task_.heartbeat <= now;
   if (verdict_ == Verdict::none && !main_ended_ && (timeout_ <= now || silent)) {
-    end_with(Verdict::timed_out, now);
+    end_with(timeout_ <= now ? Verdict::timed_out : Verdict::silent, now);
   }
   if (kill_time_ <= now) {
     kill_time_ = Clock::time_point::max();
@@ -397,6 +397,10 @@ Outcome Process::finish() {
       break;
     case Verdict::timed_out:
       outcome.kind = OutcomeKind::timed_out;
+      break;
+    case Verdict::silent:
+      outcome.kind = OutcomeKind::timed_out;
+      outcome.error = kHeartbeatTimeout;
       break;
     case Verdict::cancelled:
       outcome.kind = OutcomeKind::cancelled;

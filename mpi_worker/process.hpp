@@ -70,7 +70,7 @@ class Process {
   Outcome finish();
 
  private:
-  enum class Verdict : std::uint8_t { none, timed_out, cancelled, too_large };
+  enum class Verdict : std::uint8_t { none, timed_out, silent, cancelled, too_large };
 
   Process(Task task, ProcessContext& context) : task_(std::move(task)), context_(&context) {}
   const integrations::Job& job() const { return context_->settings->jobs[static_cast<std::size_t>(task_.job)]; }

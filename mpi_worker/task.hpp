@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tuple>
 
 #include "integrations/job.hpp"
@@ -39,12 +40,16 @@ struct Task {
 
 enum class OutcomeKind : std::uint8_t { succeeded, failed, timed_out, cancelled };
 
+/// Outcome::error where a task timed out because it was silent for longer than its heartbeat.
+inline constexpr std::string_view kHeartbeatTimeout = "States.HeartbeatTimeout";
+
 /// What became of a dispatch.
 struct Outcome {
   DispatchId id;
   OutcomeKind kind = OutcomeKind::succeeded;
   Value result;       ///< succeeded
-  std::string error;  ///< failed: "States.TaskFailed", "Lockstep.BadOutput", the job's own errorType, …
+  std::string error;  ///< failed: "States.TaskFailed", "Lockstep.BadOutput", the job's own errorType, …; timed_out:
+                      ///< kHeartbeatTimeout, or empty
   std::string cause;  ///< failed
   Timestamp started;  ///< on the worker's clock
   Timestamp ended;

@@ -127,14 +127,13 @@ void Decider::leave(Execution& execution, Strand& strand, const Value& output, a
   }
   std::vector<query::VariableScope::Entry> entries;
   if (assigned) {
+    if (!fits(execution, strand, *assigned, state.name)) {
+      return;
+    }
     const Node& node = assigned->node();
     for (std::size_t i = 0; i < node.size(); ++i) {
       const Member& member = node.member(i);
-      Value value = assigned->part(member.value());
-      if (!fits(execution, strand, value, state.name)) {
-        return;
-      }
-      entries.push_back({std::string(member.key()), std::move(value)});
+      entries.push_back({std::string(member.key()), assigned->part(member.value())});
     }
     if (query::VariableScope::with(strand.variables, entries)->text_size() > engine_.limits_.stored_variable_bytes) {
       Failure failure;
@@ -177,7 +176,7 @@ std::optional<std::int64_t> Decider::whole_number(Execution& execution, Strand& 
   if (!whole && !number.path.empty()) {
     runtime_error(execution, strand,
                   fmt::format("The {}Path field refers to value \"{}\" which is not a valid integer: {}", field,
-                              value->to_text(), number.path));
+                              node.is_string() ? std::string(node.as_string()) : value->to_text(), number.path));
     return std::nullopt;
   }
   if (!whole || *whole < lowest) {

@@ -220,7 +220,7 @@ void Decider::cancel_tasks(const Execution& execution) {
 void Decider::time_out(Execution& execution) {
   cancel_tasks(execution);
   emit(execution, StrandId::none, asl::StateId::none, ExecutionTimedOut{}, 0);
-  step_.effects.emplace_back(EndExecution{execution.id, Status::timed_out, Value(), "States.Timeout", std::nullopt});
+  step_.effects.emplace_back(EndExecution{execution.id, Status::timed_out, Value(), std::nullopt, std::nullopt});
 }
 
 void Decider::stop(const StopExecution& stop) {

@@ -455,7 +455,8 @@ TEST(Execution, TimesOutAsAWhole) {
   EXPECT_TRUE(world.is_running());
   world.advance(1);
   world.cancelled(id);
-  world.ended(Status::timed_out, "States.Timeout: -");
+  world.ended(Status::timed_out, "-: -");  // history's last entry alone names States.Timeout
+  EXPECT_THAT(world.entries().back(), testing::HasSubstr(R"("error":"States.Timeout")"));
   EXPECT_EQ(world.history().back(), "4<-0 ExecutionTimedOut");
 }
 

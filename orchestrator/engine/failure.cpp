@@ -8,9 +8,10 @@ namespace {
 
 bool names(const std::vector<std::string>& error_equals, const Failure& failure) {
   const std::string& error = failure.error ? *failure.error : std::string();
-  const bool timeout = error == "States.Timeout" || error == "States.HeartbeatTimeout";
+  const bool no_task_failed =
+      error == "States.Timeout" || error == "States.HeartbeatTimeout" || error == "States.ResultPathMatchFailure";
   for (const std::string& name : error_equals) {
-    if (name == "States.ALL" || (name == "States.TaskFailed" && !timeout) || (failure.error && name == error) ||
+    if (name == "States.ALL" || (name == "States.TaskFailed" && !no_task_failed) || (failure.error && name == error) ||
         (!failure.also_matches.empty() && name == failure.also_matches)) {
       return true;
     }

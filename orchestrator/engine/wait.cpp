@@ -16,9 +16,10 @@ void Decider::wait(Execution& execution, Strand& strand, const asl::State& state
   const bool seconds = detail.form == asl::Wait::Form::seconds;
   auto value = detail.expression->evaluate(environment);
   if (!value) {
-    if (!detail.path.empty() && seconds && value.error().error == "States.Runtime") {
+    if (!detail.path.empty() && value.error().error == "States.Runtime") {
       runtime_error(execution, strand,
-                    fmt::format("The SecondsPath parameter does not reference an input value: {}", detail.path));
+                    fmt::format("The {}Path parameter does not reference an input value: {}",
+                                seconds ? "Seconds" : "Timestamp", detail.path));
     } else {
       evaluation_failed(execution, strand, value.error());
     }

@@ -169,7 +169,8 @@ bool Service::take_outcomes() {
         outcome.result = integrations::wrap_result(known->second, ended.result, request_id(id));
         break;
       case worker::OutcomeKind::timed_out:
-        outcome.kind = engine::TaskOutcome::Kind::timed_out;
+        outcome.kind = ended.error == worker::kHeartbeatTimeout ? engine::TaskOutcome::Kind::heartbeat_missed
+                                                                : engine::TaskOutcome::Kind::timed_out;
         break;
       default:
         outcome.kind = engine::TaskOutcome::Kind::failed;
