@@ -170,6 +170,7 @@ std::uint32_t hash_key(std::string_view key) {
   std::uint64_t word = 0;
   std::memcpy(&word, p, left);
   hash = (hash ^ word) * 0x9E3779B97F4A7C15U;
+  hash = (hash ^ (hash >> 32)) * 0xD6E8FEB86659FD93U;  // or the last characters would not reach the low bits
   return static_cast<std::uint32_t>(hash >> 32);
 }
 
