@@ -1,0 +1,20 @@
+// Times the same cases with npm's jsonata: node jsonata_peer.cjs CASES. Prints {"name","us"} per line, processor time of one evaluation.
+const fs = require('fs');
+const jsonata = require('jsonata');
+
+async function main() {
+  for (const test of JSON.parse(fs.readFileSync(process.argv[2], 'utf8'))) {
+    const expression = jsonata(test.expr);
+    const iterations = Math.max(1, Math.ceil(test.iterations / 10));
+    for (let i = 0; i < Math.min(iterations, 20); i++) {  // let the compiler warm up
+      await expression.evaluate(test.data, test.bindings);
+    }
+    const before = process.cpuUsage();
+    for (let i = 0; i < iterations; i++) {
+      await expression.evaluate(test.data, test.bindings);
+    }
+    const used = process.cpuUsage(before);
+    console.log(JSON.stringify({name: test.name, us: (used.user + used.system) / iterations}));
+  }
+}
+main();
