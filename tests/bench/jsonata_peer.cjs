@@ -5,9 +5,12 @@ const jsonata = require('jsonata');
 async function main() {
   for (const test of JSON.parse(fs.readFileSync(process.argv[2], 'utf8'))) {
     const expression = jsonata(test.expr);
-    const iterations = Math.max(1, Math.ceil(test.iterations / 10));
-    for (let i = 0; i < Math.min(iterations, 20); i++) {  // let the compiler warm up
+    // Half a second to let the compiler warm up, then as much as that again to measure.
+    const warmUntil = Date.now() + 500;
+    let iterations = 0;
+    while (Date.now() < warmUntil) {
       await expression.evaluate(test.data, test.bindings);
+      iterations++;
     }
     const before = process.cpuUsage();
     for (let i = 0; i < iterations; i++) {
