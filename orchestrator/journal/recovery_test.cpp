@@ -1,0 +1,250 @@
+#include "journal/recovery.hpp"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+
+#include "asl/parser.hpp"
+#include "engine/test_world.hpp"
+#include "journal/test_events.hpp"
+
+namespace lockstep::journal {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char* kDefinition = R"({"StartAt":"Work","TimeoutSeconds":3600,"States":{
+  "Work":{"Type":"Task","Resource":"job:work","Assign":{"kept":"a variable"},"Next":"Nap"},
+  "Nap":{"Type":"Wait","Seconds":60,"Next":"Both"},
+  "Both":{"Type":"Parallel","Branches":[
+    {"StartAt":"A","States":{"A":{"Type":"Task","Resource":"job:a","End":true}}},
+    {"StartAt":"B","States":{"B":{"Type":"Task","Resource":"job:b","End":true}}}],"End":true}}})";
+
+/// A process that owns a run folder on the real file system.
+struct Process {
+  engine::Engine engine{engine::Limits::hpc()};
+  std::optional<OpenRun> run;
+};
+
+class ARun : public testing::Test {
+ protected:
+  ARun() {
+    std::string name = (std::filesystem::temp_directory_path() / "lockstep-run-XXXXXX").string();
+    folder_ = ::mkdtemp(name.data());
+  }
+  ~ARun() override {
+    owner_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  void open() {
+    owner_.reset();
+    owner_ = std::make_unique<Process>();
+    OpenOptions options;
+    options.journal.first_segment = {64, 16 << 10};
+    options.journal.largest_segment = {64, 16 << 10};
+    options.checkpoint.every_bytes = every_bytes_;
+    options.checkpoint.idle = 20ms;
+    auto opened = open_run(folder_, owner_->engine, options);
+    ASSERT_TRUE(opened) << opened.error().message;
+    owner_->run.emplace(std::move(*opened));
+  }
+  OpenRun& run() { return *owner_->run; }
+  engine::Engine& engine() { return owner_->engine; }
+
+  void handle(std::variant<engine::Proceed, engine::StartExecution, engine::TaskOutcome, engine::StopExecution> body) {
+    bool more = true;
+    while (more) {
+      engine::Step step;
+      engine().handle({now_, 1, std::exchange(body, engine::Proceed{})}, step);
+      run().journal->append(step.events);
+      for (engine::Effect& effect : step.effects) {
+        if (auto* dispatch = std::get_if<engine::DispatchTask>(&effect)) {
+          dispatched_.push_back(dispatch->id);
+        }
+      }
+      more = engine().has_ready();
+    }
+    run().checkpointer->step(engine());
+  }
+  void start(std::uint64_t id) {
+    static const asl::StateMachinePtr machine = asl::parse_definition(kDefinition).machine;
+    auto identity = std::make_shared<engine::Identity>();
+    identity->name = fmt::format("run-{}", id);
+    handle(engine::StartExecution{engine::ExecutionId{id}, identity, machine, Value::from_checked_text("{\"n\":1}")});
+  }
+  void succeed(const engine::DispatchId& id) {
+    engine::TaskOutcome outcome;
+    outcome.id = id;
+    outcome.result = Value::from_checked_text("{\"done\":true}");
+    outcome.started = now_;
+    handle(std::move(outcome));
+  }
+  std::string state() {
+    std::string text;
+    for (const engine::ExecutionId id : engine::Snapshot::executions(engine())) {
+      text += engine::describe(engine(), id);
+    }
+    return text;
+  }
+  std::size_t count(const std::string& part, const std::string& folder = "journal") const {
+    std::size_t found = 0;
+    if (!std::filesystem::exists(folder_ + "/" + folder)) {
+      return 0;
+    }
+    for (const auto& entry : std::filesystem::directory_iterator(folder_ + "/" + folder)) {
+      found += entry.path().filename().string().starts_with(part) ? 1 : 0;
+    }
+    return found;
+  }
+
+  std::string folder_;
+  std::unique_ptr<Process> owner_;
+  Timestamp now_{1'700'000'000'000'000};
+  std::deque<engine::DispatchId> dispatched_;
+  std::uint64_t every_bytes_ = 64U << 20;
+};
+
+TEST_F(ARun, ANewFolderIsEmpty) {
+  open();
+  EXPECT_TRUE(run().recovered.is_new);
+  EXPECT_EQ(run().journal->epoch(), 1U);
+  EXPECT_EQ(run().journal->durable(), 0U);
+}
+
+TEST_F(ARun, GoesOnWhereItWas) {
+  open();
+  start(1);
+  succeed(dispatched_.front());  // now it naps
+  start(2);                      // its task is out
+  const std::string before = state();
+  open();
+  EXPECT_EQ(state(), before);
+  EXPECT_EQ(engine().check_invariants(), "");
+  EXPECT_FALSE(run().recovered.is_new);
+  EXPECT_EQ(run().journal->epoch(), 2U);
+  ASSERT_EQ(run().recovered.tasks.size(), 1U);
+  EXPECT_EQ(run().recovered.tasks[0].execution_name, "run-2");
+  EXPECT_EQ(run().recovered.tasks[0].state_name, "Work");
+  EXPECT_EQ(run().recovered.tasks[0].task.id, dispatched_.back());
+  EXPECT_EQ(run().recovered.running.size(), 2U);
+  // The nap ends when it was to end.
+  ASSERT_TRUE(engine().next_deadline());
+  EXPECT_EQ(engine().next_deadline()->us, now_.us + 60 * kMicrosPerSecond);
+  now_.us += 60 * kMicrosPerSecond;
+  dispatched_.clear();
+  handle(engine::Proceed{});
+  EXPECT_EQ(dispatched_.size(), 2U) << "both branches";
+}
+
+TEST_F(ARun, ACheckpointAloneBringsEverythingBack) {
+  open();
+  for (std::uint64_t id = 1; id <= 20; ++id) {
+    start(id);
+    if (id % 3 != 0) {
+      succeed(dispatched_.back());
+    }
+  }
+  now_.us += 60 * kMicrosPerSecond;
+  handle(engine::Proceed{});
+  ASSERT_TRUE(run().checkpointer->take(engine()));
+  const std::string before = state();
+  open();
+  EXPECT_EQ(run().recovered.replayed, 0U);
+  EXPECT_GT(run().recovered.checkpoint_seq, 100U);
+  EXPECT_EQ(state(), before);
+  EXPECT_EQ(engine().check_invariants(), "");
+}
+
+TEST_F(ARun, EndsThatNobodyMayHaveHeardOfAreToldAgain) {
+  open();
+  start(1);
+  start(2);
+  handle(engine::StopExecution{engine::ExecutionId{1}, "Stopped", "by hand"});
+  open();
+  ASSERT_EQ(run().recovered.endings.size(), 1U);
+  EXPECT_EQ(run().recovered.endings[0].execution, engine::ExecutionId{1});
+  EXPECT_EQ(std::get<engine::ExecutionAborted>(run().recovered.endings[0].body).error, "Stopped");
+  // Also where it is folded into a checkpoint.
+  ASSERT_TRUE(run().checkpointer->take(engine()));
+  open();
+  EXPECT_EQ(run().recovered.replayed, 0U);
+  ASSERT_EQ(run().recovered.endings.size(), 1U);
+  EXPECT_EQ(std::get<engine::ExecutionAborted>(run().recovered.endings[0].body).cause, "by hand");
+}
+
+TEST_F(ARun, CheckpointsComeByThemselvesAndSegmentsGoToTheArchive) {
+  every_bytes_ = 20'000;
+  open();
+  for (std::uint64_t id = 1; id <= 200; ++id) {
+    start(id);
+    succeed(dispatched_.back());
+  }
+  const auto give_up = std::chrono::steady_clock::now() + 20s;
+  while ((count("hist-", "journal/archive") < 5 || count("checkpoint-") < 2) &&
+         std::chrono::steady_clock::now() < give_up) {
+    handle(engine::Proceed{});
+    std::this_thread::sleep_for(5ms);
+  }
+  EXPECT_GE(count("hist-", "journal/archive"), 5U);
+  EXPECT_EQ(count("checkpoint-"), 2U);
+  const std::string before = state();
+  open();
+  EXPECT_GT(run().recovered.checkpoint_seq, 0U);
+  EXPECT_EQ(state(), before);
+  EventReader reader = EventReader::open(journal_folder(folder_)).value();
+  std::uint64_t read = 0;
+  while (true) {
+    const auto next = reader.next();
+    ASSERT_TRUE(next) << next.error().message;
+    if (!*next) {
+      break;
+    }
+    ++read;
+    ASSERT_EQ((*next)->seq, read) << "history is whole, archived or not";
+  }
+  EXPECT_EQ(read + 1, run().recovered.tail.next_seq);
+}
+
+TEST_F(ARun, ADamagedCheckpointIsPassedOver) {
+  open();
+  start(1);
+  ASSERT_TRUE(run().checkpointer->take(engine()));
+  start(2);
+  ASSERT_TRUE(run().checkpointer->take(engine()));
+  const std::string before = state();
+  owner_.reset();
+  for (int damaged = 0; damaged < 2; ++damaged) {
+    const std::string path = folder_ + "/journal/" + checkpoint_name(damaged == 0 ? 2 : 1);
+    {
+      const auto file = posix_files().open_to_write(path).value();
+      const std::byte wrong{0x5a};
+      ASSERT_TRUE(file->write(std::span(&wrong, 1), 3'000));
+    }
+    open();
+    EXPECT_EQ(state(), before);
+    ASSERT_EQ(run().recovered.warnings.size(), static_cast<std::size_t>(damaged) + 1);
+    EXPECT_NE(run().recovered.warnings[0].find("checksum"), std::string::npos);
+    owner_.reset();
+  }
+}
+
+TEST_F(ARun, ASecondOwnerIsRefused) {
+  open();
+  engine::Engine other(engine::Limits::hpc());
+  const auto refused = open_run(folder_, other, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::occupied);
+  EXPECT_TRUE(run().lease->check());
+}
+
+TEST_F(ARun, AFolderThatCannotBeMadeIsOccupied) {
+  engine::Engine engine(engine::Limits::hpc());
+  const auto refused = open_run(folder_ + "/no/such", engine, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::occupied);
+}
+
+}  // namespace
+}  // namespace lockstep::journal
