@@ -137,17 +137,26 @@ void World::stop(const std::string& error, const std::string& cause) {
   handle(StopExecution{kExecution, error, cause});
 }
 
+void World::stop_silently() {
+  handle(StopExecution{kExecution, std::nullopt, std::nullopt});
+}
+
 void World::ended(Status status, const std::string& text) {
+  const Status actual = end_ ? end_->status : Status::running;
+  const std::string actual_text = end_text();
+  EXPECT_EQ(actual, status) << actual_text;
+  if (!text.empty()) {
+    EXPECT_EQ(actual_text, text);
+  }
+}
+
+std::string World::end_text() {
   if (!end_) {
     ADD_FAILURE() << "the execution has not ended";
-    return;
+    return "";
   }
-  EXPECT_EQ(end_->status, status);
-  if (!text.empty()) {
-    EXPECT_EQ(status == Status::succeeded ? end_->output.to_text() : show(end_->error) + ": " + show(end_->cause),
-              text);
-  }
-  end_.reset();
+  const EndExecution end = *std::exchange(end_, std::nullopt);
+  return end.status == Status::succeeded ? end.output.to_text() : show(end.error) + ": " + show(end.cause);
 }
 
 bool World::is_running() const {
@@ -164,6 +173,10 @@ std::vector<std::string> World::history() const {
                                 *node.find("previousEventId")->as_integer(), node.find("type")->as_string()));
   }
   return lines;
+}
+
+std::string machine_of(const std::string& states) {
+  return R"({"StartAt":"A","States":{)" + states + "}}";
 }
 
 std::string describe(const Engine& engine, ExecutionId id) {

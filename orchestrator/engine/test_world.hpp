@@ -37,9 +37,13 @@ class World {
   /// Lets time pass; timers that are due fire.
   void advance(double seconds);
   void stop(const std::string& error, const std::string& cause);
+  /// Without an error and a cause.
+  void stop_silently();
 
   /// The execution ended thus; claims it. Texts as the result line has them: the output, or ERROR: CAUSE.
   void ended(Status status, const std::string& text = "");
+  /// How it ended, for comparing: the output, or ERROR: CAUSE; claims it.
+  std::string end_text();
   bool is_running() const;
   /// Types of the history so far, `id<-previous Type` each.
   std::vector<std::string> history() const;
@@ -66,6 +70,9 @@ class World {
   std::vector<Event> events_;
   std::vector<std::string> entries_;
 };
+
+/// A definition that begins at the state A; `states` are the members of its States.
+std::string machine_of(const std::string& states);
 
 /// Everything that an engine holds, as text; equal states give equal texts.
 std::string describe(const Engine& engine, ExecutionId id);
