@@ -148,8 +148,15 @@ void Decider::leave(Execution& execution, Strand& strand, const Value& output, a
   emit(execution, strand, StateExited{output, next, std::move(entries)});
 }
 
+bool Decider::within_limits(const Value& value) const {
+  const Limits& limits = engine_.limits_;
+  // Text that nobody parsed yet was checked for its depth when it came in; it is not parsed for this.
+  return value.text_size() <= limits.payload_bytes &&
+         ((limits.payload_depth >= kMaxDepth && !value.is_parsed()) || value.depth() <= limits.payload_depth);
+}
+
 bool Decider::fits(Execution& execution, Strand& strand, const Value& value, std::string_view what) {
-  if (value.text_size() <= engine_.limits_.payload_bytes && value.depth() <= engine_.limits_.payload_depth) {
+  if (within_limits(value)) {
     return true;
   }
   Failure failure;

@@ -113,6 +113,17 @@ TEST(Text, IsKeptWhereAValueOnlyPasses) {
   world.ended(Status::succeeded, "[ 1.0 , [2] ]");
 }
 
+TEST(Text, IsNotEvenParsedWhereAValueOnlyPasses) {
+  World world(machine_of(R"("A":{"Type":"Pass","Next":"B"},"B":{"Type":"Wait","Seconds":0,"Next":"C"},
+    "C":{"Type":"Parallel","Branches":[{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","End":true}}}],"End":true})"));
+  world.start("[1, 2]");
+  const DispatchTask task = world.next_dispatch();
+  EXPECT_FALSE(task.parameters.is_parsed());
+  world.succeed(task.id, "{ }");
+  world.ended(Status::succeeded, "[{ }]");
+  EXPECT_FALSE(std::get<ExecutionSucceeded>(world.events().back().body).output.is_parsed());
+}
+
 TEST(Task, TakesItsResultThroughSelectorPathAndOutputPath) {
   World world(machine_of(R"("A":{"Type":"Task","Resource":"job:t","InputPath":"$.in","Parameters":{"p.$":"$.n"},
     "ResultSelector":{"s.$":"$.r","at.$":"$$.State.Name"},"ResultPath":"$.out","OutputPath":"$.out",

@@ -63,6 +63,7 @@ class Decider {
                                const query::ExpressionPtr& assign);
   void leave(Execution& execution, Strand& strand, const Value& output, asl::StateId next,
              const std::optional<Value>& assigned);
+  bool within_limits(const Value& value) const;
   bool fits(Execution& execution, Strand& strand, const Value& value, std::string_view what);
   std::optional<std::int64_t> whole_number(Execution& execution, Strand& strand, const asl::ComputedNumber& number,
                                            const Value& effective, std::string_view field, std::int64_t lowest);

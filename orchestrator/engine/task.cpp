@@ -116,8 +116,7 @@ void Decider::take_outcome(const TaskOutcome& outcome) {
   };
   switch (outcome.kind) {
     case TaskOutcome::Kind::succeeded:
-      if (outcome.result.text_size() > engine_.limits_.payload_bytes ||
-          outcome.result.depth() > engine_.limits_.payload_depth) {
+      if (!within_limits(outcome.result)) {
         fail("States.DataLimitExceeded", fmt::format("The state/task '{}' returned a result with a size exceeding the "
                                                      "maximum number of bytes service limit.",
                                                      resource_name(resource)));

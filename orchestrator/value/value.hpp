@@ -93,6 +93,8 @@ class Value {
   std::size_t text_size() const;
   /// Whether text() is there already: a whole document that came as text or was written before.
   bool has_text() const { return node_ == nullptr && document_->text_.load(std::memory_order_acquire) != nullptr; }
+  /// Whether node() is there already. If not, this is text from outside, at most kMaxDepth deep.
+  bool is_parsed() const { return node_ != nullptr || document_->tree_.load(std::memory_order_acquire) != nullptr; }
   /// Levels of nesting; may parse.
   std::size_t depth() const { return node().depth(); }
 
