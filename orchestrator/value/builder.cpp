@@ -147,9 +147,16 @@ void Builder::add_copy(const Node& source) {
       add(node, source.text_size());
       return;
     }
-    case Node::Tag::spelled:
-      spelled_number({source.u_.spelled->text, source.count_});
+    case Node::Tag::spelled: {
+      // Its value is known: parsing the text again is what a copy would mostly cost.
+      const std::string_view text(source.u_.spelled->text, source.count_);
+      auto* spelled = static_cast<Node::Spelled*>(tree_->arena.allocate(sizeof(Node::Spelled)));
+      *spelled = {source.u_.spelled->value, tree_->arena.copy(text).data()};
+      Node node = source;
+      node.u_.spelled = spelled;
+      add(node, text.size());
       return;
+    }
     case Node::Tag::link:
       add_copy(source.target());
       return;
