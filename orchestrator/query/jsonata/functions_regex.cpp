@@ -41,7 +41,11 @@ class Matches {
  public:
   Matches(Evaluator& e, const Item& matcher, const Item& subject) : e_(e), matcher_(matcher), subject_(subject) {
     regex_ = e.literal_regex(matcher);
+    match_.groups.swap(spare_groups());
   }
+  ~Matches() { match_.groups.swap(spare_groups()); }
+  Matches(const Matches&) = delete;
+  Matches& operator=(const Matches&) = delete;
 
   // Moves to the first match, then to the next; false where there is none.
   bool next() {
@@ -73,16 +77,19 @@ class Matches {
   }
   // {match, index, groups}, as $match lists them.
   Item entry() {
+    static const std::uint32_t kMatchHash = hash_key("match");
+    static const std::uint32_t kIndexHash = hash_key("index");
+    static const std::uint32_t kGroupsHash = hash_key("groups");
     Object* object = e_.make_object(3);
     if (regex_ != nullptr) {
-      e_.set(*object, "match", string_item(text_, subject_.is_ascii() || is_ascii(text_)));
-      e_.set(*object, "index", unit_of_byte(subject(), subject_.is_ascii(), start_));
+      e_.add(*object, "match", kMatchHash, string_item(text_, subject_.is_ascii() || is_ascii(text_)));
+      e_.add(*object, "index", kIndexHash, unit_of_byte(subject(), subject_.is_ascii(), start_));
       Array* groups = e_.make_array(group_count(), false);
       for (std::size_t i = 0; i < group_count(); ++i) {
         const auto value = group(i);
         groups->items[groups->size++] = value ? string_item(*value, is_ascii(*value)) : Item();
       }
-      e_.set(*object, "groups", array_item(groups));
+      e_.add(*object, "groups", kGroupsHash, array_item(groups));
     } else {
       const auto copy = [&](std::string_view from, std::string_view to) {
         const Item value = e_.member(current_, from, hash_key(from));
@@ -98,6 +105,11 @@ class Matches {
   }
 
  private:
+  // The memory for groups goes from one search to the next; a search within a search begins with none.
+  static std::vector<std::pair<std::size_t, std::size_t>>& spare_groups() {
+    thread_local std::vector<std::pair<std::size_t, std::size_t>> spare;
+    return spare;
+  }
   std::string_view subject() const { return subject_.as_string(); }
   std::size_t size_of_groups() const { return groups_.is_array() ? size_of(groups_) : 0; }
 

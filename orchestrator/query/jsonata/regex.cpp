@@ -268,11 +268,16 @@ Regex::Outcome Regex::match(std::string_view subject, bool ascii, std::size_t fr
   pcre2_pattern_info(code, PCRE2_INFO_CAPTURECOUNT, &captures);
   workspace.reserve(captures + 1);
   const char* text = subject.empty() ? "" : subject.data();
-  int result =
-      pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text), subject.size(), from, 0, workspace.data, workspace.context);
+  const auto* units = reinterpret_cast<PCRE2_SPTR>(text);
+  // Without UTF there is nothing to check first.
+  int result = code == ascii_ && from <= subject.size()
+                   ? pcre2_jit_match(code, units, subject.size(), from, 0, workspace.data, workspace.context)
+                   : pcre2_match(code, units, subject.size(), from, 0, workspace.data, workspace.context);
+  if (result == PCRE2_ERROR_JIT_BADOPTION) {  // a pattern that the JIT cannot compile
+    result = pcre2_match(code, units, subject.size(), from, 0, workspace.data, workspace.context);
+  }
   if (result == PCRE2_ERROR_JIT_STACKLIMIT) {
-    result = pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text), subject.size(), from, PCRE2_NO_JIT, workspace.data,
-                         workspace.context);
+    result = pcre2_match(code, units, subject.size(), from, PCRE2_NO_JIT, workspace.data, workspace.context);
   }
   if (result == PCRE2_ERROR_NOMATCH) {
     return Outcome::none;
