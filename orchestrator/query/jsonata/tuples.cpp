@@ -177,7 +177,7 @@ constexpr std::uint32_t kEnd = UINT32_MAX;
 // The elements of one group, as a list through the input.
 struct Group {
   std::string_view key;
-  std::uint64_t hash;
+  std::uint32_t hash;
   std::uint32_t pair;
   std::uint32_t first;
   std::uint32_t last;
@@ -195,7 +195,7 @@ class Groups {
     slots_.assign(mask_ + 1, kEnd);
   }
 
-  Group* find(std::string_view key, std::uint64_t hash) {
+  Group* find(std::string_view key, std::uint32_t hash) {
     for (std::size_t slot = hash & mask_; slots_[slot] != kEnd; slot = (slot + 1) & mask_) {
       Group& group = groups_[slots_[slot]];
       if (group.hash == hash && group.key == key) {
@@ -217,21 +217,8 @@ class Groups {
   }
   const std::vector<Group>& all() const { return groups_; }
 
-  static std::uint64_t hash(std::string_view key) {
-    std::uint64_t hash = key.size();
-    for (std::size_t i = 0; i < key.size(); i += 8) {
-      std::uint64_t word = 0;
-      std::memcpy(&word, key.data() + i, std::min<std::size_t>(8, key.size() - i));
-      hash = (hash ^ word) * 0x9E3779B97F4A7C15U;
-      hash ^= hash >> 32;
-    }
-    // Twice, so that the low bits depend on the last characters too.
-    hash *= 0x9E3779B97F4A7C15U;
-    return hash ^ (hash >> 32);
-  }
-
  private:
-  void place(std::uint64_t hash, std::size_t group) {
+  void place(std::uint32_t hash, std::size_t group) {
     std::size_t slot = hash & mask_;
     while (slots_[slot] != kEnd) {
       slot = (slot + 1) & mask_;
@@ -336,7 +323,7 @@ Item Evaluator::eval_group(const Expr& group, Item input, Frame* frame, const Sc
         continue;
       }
       const std::string_view text = group_key(group, key);
-      const std::uint64_t hash = Groups::hash(text);
+      const std::uint32_t hash = hash_key(text);
       Group* known = groups.find(text, hash);
       if (known == nullptr) {
         const auto at_i = static_cast<std::uint32_t>(i);
@@ -406,7 +393,7 @@ Item Evaluator::eval_group(const Expr& group, Item input, Frame* frame, const Sc
     }
     const Item value = value_of(*group.pairs[entry.pair].second, context, inner);
     if (!value.is_undefined()) {
-      add(*object, entry.key, hash_key(entry.key), value);
+      add(*object, entry.key, entry.hash, value);
     }
   }
   return object_item(object);
