@@ -327,10 +327,10 @@ void append_json_double(std::string& out, double value) {
   const auto end = std::to_chars(buffer, buffer + sizeof buffer, std::abs(value), std::chars_format::scientific).ptr;
   const std::string_view text(buffer, static_cast<std::size_t>(end - buffer));
   const std::size_t e = text.find('e');
-  std::string digits(text.substr(0, 1));
   if (e > 2) {
-    digits += text.substr(2, e - 2);
+    buffer[1] = buffer[0];  // over the point: the digits in one piece, without a string of their own
   }
+  const std::string_view digits = e > 2 ? text.substr(1, e - 1) : text.substr(0, 1);
   int exponent = 0;
   const char* number = text.data() + e + 1 + (text[e + 1] == '+' ? 1 : 0);
   std::from_chars(number, text.data() + text.size(), exponent);
@@ -343,9 +343,9 @@ void append_json_double(std::string& out, double value) {
     out += digits;
     out.append(static_cast<std::size_t>(point - count), '0');
   } else if (0 < point && point <= 21) {
-    out.append(digits, 0, static_cast<std::size_t>(point));
+    out += digits.substr(0, static_cast<std::size_t>(point));
     out += '.';
-    out.append(digits, static_cast<std::size_t>(point));
+    out += digits.substr(static_cast<std::size_t>(point));
   } else if (-6 < point && point <= 0) {
     out += "0.";
     out.append(static_cast<std::size_t>(-point), '0');
@@ -354,7 +354,7 @@ void append_json_double(std::string& out, double value) {
     out += digits[0];
     if (count > 1) {
       out += '.';
-      out.append(digits, 1);
+      out += digits.substr(1);
     }
     out += 'e';
     out += exponent < 0 ? '-' : '+';
