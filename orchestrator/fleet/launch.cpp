@@ -6,12 +6,15 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <fstream>
 #include <optional>
 
+#include "fleet/relay.hpp"
+#include "mpi_worker/descriptor.hpp"
 #include "mpi_worker/environment.hpp"
 #include "mpi_worker/spawn.hpp"
 #include "mpi_worker/worker_loop.hpp"
@@ -20,7 +23,8 @@ namespace lockstep::fleet {
 namespace {
 
 constexpr const char* kStatusVariable = "LOCKSTEP_STATUS_FILE";
-constexpr int kInterrupted = 75;  // EX_TEMPFAIL: run me again
+/// For mpirun to end once rank 0 has: it waits for every rank, also for one that is stopped or whose machine is gone.
+constexpr std::chrono::seconds kFarewell{10};
 
 /// What rank 0 has said in the status file.
 struct Report {
@@ -78,12 +82,18 @@ std::string make_status_file() {
   return path;
 }
 
+bool is_here(const Report& report) {
+  return report.pid > 0 && report.place == worker::this_place();
+}
+
+bool is_running(const Report& report) {
+  return worker::start_time_of(static_cast<std::uint32_t>(report.pid)) == report.started;
+}
+
 /// Rank 0's process group is another: the terminal's signals reach only us, and we pass them on.
 void pass_on(int signal, pid_t mpirun, const std::string& status_file) {
   const Report report = read_report(status_file);
-  const bool here = report.pid > 0 && report.place == worker::this_place() &&
-                    worker::start_time_of(static_cast<std::uint32_t>(report.pid)) == report.started;
-  kill(here ? report.pid : mpirun, signal);
+  kill(is_here(report) && is_running(report) ? report.pid : mpirun, signal);
 }
 
 std::vector<std::string> launch_environment(const std::string& status_file) {
@@ -130,19 +140,36 @@ std::vector<const char*> pointers(const std::vector<std::string>& texts) {
   return all;
 }
 
-/// Waits for mpirun; `signals` are blocked.
+/// Waits for mpirun; `signals` are blocked. Ends it where it outstays rank 0.
 int wait_and_pass_on(pid_t mpirun, const sigset_t& signals, const std::string& status_file) {
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point end_time = Clock::time_point::max();
+  int end_signal = SIGTERM;
+  int passed_on = 0;
   while (true) {
     int wait_status = 0;
     const pid_t ended = waitpid(mpirun, &wait_status, WNOHANG);
     if (ended == mpirun || (ended < 0 && errno != EINTR)) {
       return wait_status;
     }
-    // CHLD is among the signals; the limit is for one that came before.
-    const timespec limit = {1, 0};
+    // CHLD is among the signals; the limit is for one that came before, and for what no signal tells.
+    const timespec limit = {0, 500'000'000};
     const int signal = sigtimedwait(&signals, nullptr, &limit);
     if (signal > 0 && signal != SIGCHLD) {
       pass_on(signal, mpirun, status_file);
+      ++passed_on;
+      continue;
+    }
+    const Clock::time_point now = Clock::now();
+    const Report report = read_report(status_file);
+    if (report.status && end_time == Clock::time_point::max()) {
+      end_time = now + kFarewell;
+    } else if (passed_on > 1 && !report.status && is_here(report) && !is_running(report)) {
+      kill(mpirun, SIGKILL);  // the second signal has ended rank 0 at once: so it shall the others
+    }
+    if (now >= end_time) {
+      kill(mpirun, std::exchange(end_signal, SIGKILL));
+      end_time = now + kFarewell;
     }
   }
 }
@@ -191,30 +218,29 @@ Result<int> launch(const LaunchPlan& plan) {
   spawn_plan.argv = argv.data();
   spawn_plan.environment = variables.data();
   // Above 2 and close on exec, as spawn() wants them.
-  int standard[3] = {};
-  for (int fd = 0; fd < 3; ++fd) {
-    standard[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    if (standard[fd] < 0) {
-      standard[fd] = fcntl(open("/dev/null", O_RDWR | O_CLOEXEC), F_DUPFD_CLOEXEC, 3);
-    }
-  }
-  spawn_plan.in = standard[0];
-  spawn_plan.out = standard[1];
-  spawn_plan.err = standard[2];
+  const worker::Descriptor in(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
+  const worker::Descriptor err(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3));
+  signal(SIGPIPE, SIG_IGN);
+  Relay out;
+  spawn_plan.in = in.get();
+  spawn_plan.out = out.write_end();
+  spawn_plan.err = err.get();
   spawn_plan.death_signal = SIGKILL;  // mpirun would take its time over TERM
   const auto pid = worker::spawn(spawn_plan);
-  for (const int fd : standard) {
-    close(fd);
-  }
+  out.close_write_end();
   int wait_status = 0;
   if (pid) {
     wait_status = wait_and_pass_on(*pid, signals, status_file);
   }
+  const int unwritten = out.finish();
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   const Report report = read_report(status_file);
   unlink(status_file.c_str());
   if (!pid) {
     return fail(ErrorKind::unavailable, fmt::format("--ranks: {}: {}", mpirun, std::strerror(pid.error().number)));
+  }
+  if (unwritten != 0) {
+    return fail(ErrorKind::io, fmt::format("cannot write the result to standard output: {}", std::strerror(unwritten)));
   }
   if (report.status) {
     return *report.status;
@@ -225,7 +251,7 @@ Result<int> launch(const LaunchPlan& plan) {
                             WIFSIGNALED(wait_status) ? "signal" : "exit status",
                             WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status)));
   }
-  return kInterrupted;
+  return fail(ErrorKind::interrupted, "rank 0 has ended without a result: work is left");
 }
 
 void report_start() {

@@ -18,8 +18,8 @@ struct LaunchPlan {
 std::vector<std::string> mpirun_command(const LaunchPlan& plan, const std::vector<std::string>& exported);
 
 /// Runs the ranks and waits for their end. TERM, INT, HUP, USR1 and USR2 go to rank 0, directly where it runs on this
-/// machine, else through mpirun. The result is the exit status of rank 0; 75 where rank 0 died without one. One thread,
-/// before any other was started.
+/// machine, else through mpirun. The result is the exit status of rank 0; errors: the ranks could not be started, their
+/// output not be written, or rank 0 died (interrupted). One thread, before any other was started.
 Result<int> launch(const LaunchPlan& plan);
 
 /// Rank 0's side; both do nothing, and report_status() is false, where launch() did not start this process.

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 
 LOCKSTEP = os.environ["LOCKSTEP"]
@@ -82,3 +83,16 @@ class LockstepCase(unittest.TestCase):
         self.assertEqual(len(lines), 1, text)
         for part in parts:
             self.assertIn(part, lines[0])
+
+
+def is_running(pid):
+    """A zombie that nobody has reaped yet runs no more."""
+    for _ in range(20):
+        try:
+            with open("/proc/%d/stat" % pid) as file:
+                if file.read().rsplit(")", 1)[1].split()[0] == "Z":
+                    return False
+        except FileNotFoundError:
+            return False
+        time.sleep(0.1)
+    return True

@@ -7,7 +7,7 @@ import sys
 import time
 import unittest
 
-from lockstep_case import LOCKSTEP, LockstepCase, mpirun
+from lockstep_case import LOCKSTEP, LockstepCase, is_running, mpirun
 
 MODES = ("alone", "mpirun", "ranks")
 
@@ -189,6 +189,83 @@ class BadRequests(LockstepCase):
         self.assert_one_line(result.err, "'T'", "task token")
 
 
+    def test_an_empty_option_is_no_wish_for_the_default(self):
+        for option in ("--input", "--jobs", "--dir", "--name", "--ranks", "--history"):
+            result = self.lockstep("run", "machine.asl.json", option, "")
+            self.assertEqual((result.status, result.out), (2, ""), option)
+            self.assert_one_line(result.err, option, "empty")
+
+    def test_names_that_are_not_utf8(self):
+        self.write("machine.asl.json", self.ends)
+        for extra in ([], ["--ranks", "2"]):
+            result = self.lockstep("run", "machine.asl.json", "--name", b"\xff", *extra)
+            self.assertEqual((result.status, result.out), (2, ""), result.err)
+            self.assert_one_line(result.err, "--name")
+        names = {"StartAt": "A", "States": {"A": {"Type": "Pass", "Parameters": {"name.$": "$$.StateMachine.Name"}, "End": True}}}
+        os.rename(self.write("machine.asl.json", names), os.path.join(os.fsencode(self.folder), b"m\xff.asl.json"))
+        result = self.lockstep("run", b"m\xff.asl.json", "--quiet")
+        self.assertEqual((result.status, result.value), (0, {"name": "m\ufffd"}))
+
+    def test_every_line_of_an_error_says_whose_it_is(self):
+        result = self.run_machine({"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}, "C": {"Type": "Pass", "Next": "D"}}})
+        self.assertGreater(result.err.count("\n"), 1)
+        for line in result.err.splitlines():
+            self.assertTrue(line.startswith("lockstep: machine.asl.json"), line)
+
+    ends = {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}
+
+
+class Streams(LockstepCase):
+    """Standard streams that are closed or full, and files that cannot be written."""
+    machine = {"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": "job:t", "End": True}}}
+
+    def shell(self, redirection, *arguments):
+        self.write("machine.asl.json", self.machine)
+        self.write("jobs.json", {"jobs": [{"resource": "job:t", "exec": ["sh", "-c", "echo noise >&2; echo 7"]}]})
+        command = 'exec "$0" run machine.asl.json --dir run --fresh "$@" ' + redirection
+        process = subprocess.run(["sh", "-c", command, LOCKSTEP, *arguments], capture_output=True, text=True, cwd=self.folder, timeout=60)
+        return process.returncode, process.stdout, process.stderr
+
+    def test_a_result_that_cannot_be_written_is_an_error(self):
+        for redirection in (">&-", ">/dev/full"):
+            for extra in ([], ["--ranks", "2"]):
+                status, _, err = self.shell(redirection, "--quiet", *extra)
+                self.assertEqual(status, 74, (redirection, extra))
+                self.assertIn("standard output", err)
+        self.assertEqual(self.shell("<&- >&- 2>&-")[0], 74)
+
+    def test_a_result_that_nobody_reads(self):
+        for extra in ([], ["--ranks", "2"]):
+            self.shell("| true", *extra)
+            with open(self.path("run/result.json")) as file:
+                self.assertEqual(json.load(file)["line"], "7")
+
+    def test_the_other_streams_may_be_closed(self):
+        for extra in ([], ["--ranks", "2"]):
+            self.assertEqual(self.shell("<&- 2>&-", *extra), (0, "7\n", ""))
+        status, _, err = self.shell("<&-", "--input", "-")
+        self.assertEqual(status, 74)
+        self.assert_one_line(err, "standard input")
+
+    def test_a_history_that_cannot_be_written_costs_no_result(self):
+        status, out, err = self.shell("", "--quiet", "--history", "/dev/full")
+        self.assertEqual((status, out), (74, "7\n"))
+        self.assert_one_line(err, "/dev/full", "No space left")
+
+    def test_a_history_that_cannot_be_made_is_said_before_anything_runs(self):
+        status, out, err = self.shell("", "--history", "nowhere/history.json")
+        self.assertEqual((status, out), (74, ""))
+        self.assert_one_line(err, "nowhere/history.json", "No such file")
+        self.assertFalse(os.path.exists(self.path("run")))
+
+    def test_a_finished_run_leaves_its_history_alone(self):
+        self.shell("", "--history", "history.json")
+        before = os.stat(self.path("history.json"))
+        self.assertGreater(before.st_size, 100)
+        self.assertEqual(self.lockstep("run", "machine.asl.json", "--dir", "run", "--history", "history.json").out, "7\n")
+        self.assertEqual(os.stat(self.path("history.json")).st_mtime_ns, before.st_mtime_ns)
+
+
 class RunFolders(LockstepCase):
     machine = {"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": "job:t", "End": True}}}
 
@@ -239,19 +316,6 @@ class Signals(LockstepCase):
             with open(self.path("pid")) as file:
                 self.assertFalse(is_running(int(file.read())))
             os.remove(self.path("pid"))
-
-
-def is_running(pid):
-    """A zombie that nobody has reaped yet runs no more."""
-    for _ in range(20):
-        try:
-            with open("/proc/%d/stat" % pid) as file:
-                if file.read().rsplit(")", 1)[1].split()[0] == "Z":
-                    return False
-        except FileNotFoundError:
-            return False
-        time.sleep(0.1)
-    return True
 
 
 if __name__ == "__main__":
