@@ -23,6 +23,13 @@ struct DispatchId {
   friend auto operator<=>(const DispatchId&, const DispatchId&) = default;
 };
 
+struct DispatchIdHash {
+  std::size_t operator()(const DispatchId& id) const {
+    const std::uint64_t x = (id.execution * 0x9e3779b97f4a7c15U) ^ (id.visit * 0xc2b2ae3d27d4eb4fU) ^ id.count;
+    return static_cast<std::size_t>(x ^ (x >> 29U));
+  }
+};
+
 /// One unit of work for one slot.
 struct Task {
   DispatchId id;

@@ -352,8 +352,7 @@ void MpiFleet::lose(Worker& one, std::string_view why, std::vector<Outcome>& out
 }
 
 /// Hands a task of a lost rank on, unless it has been lost too often or nobody wants it any more.
-void MpiFleet::retry(std::unordered_map<worker::DispatchId, Flight, Hash>::iterator flight, const Worker& one,
-                     std::vector<Outcome>& outcomes) {
+void MpiFleet::retry(Flights::iterator flight, const Worker& one, std::vector<Outcome>& outcomes) {
   const worker::DispatchId id = flight->first;
   Flight& lost = flight->second;
   ++lost.losses;

@@ -67,12 +67,7 @@ class MpiFleet final : public Fleet {
     unsigned losses = 0;
     bool cancelled = false;
   };
-  struct Hash {
-    std::size_t operator()(const worker::DispatchId& id) const {
-      std::uint64_t x = (id.execution * 0x9e3779b97f4a7c15U) ^ (id.visit * 0xc2b2ae3d27d4eb4fU) ^ id.count;
-      return static_cast<std::size_t>(x ^ (x >> 29U));
-    }
-  };
+  using Flights = std::unordered_map<worker::DispatchId, Flight, worker::DispatchIdHash>;
 
   Worker& of(int rank) { return workers_[static_cast<std::size_t>(rank - 1)]; }
   Worker* choose();
@@ -91,8 +86,7 @@ class MpiFleet final : public Fleet {
   void suspect(Worker& one, std::string_view why);
   bool look_for_lost(std::vector<worker::Outcome>& outcomes);
   void lose(Worker& one, std::string_view why, std::vector<worker::Outcome>& outcomes);
-  void retry(std::unordered_map<worker::DispatchId, Flight, Hash>::iterator flight, const Worker& one,
-             std::vector<worker::Outcome>& outcomes);
+  void retry(Flights::iterator flight, const Worker& one, std::vector<worker::Outcome>& outcomes);
   void give(const worker::DispatchId& id, worker::OutcomeKind kind, std::string error, std::string cause,
             std::vector<worker::Outcome>& outcomes);
 
@@ -100,7 +94,7 @@ class MpiFleet final : public Fleet {
   worker::Channel& channel_;
   worker::Heart& heart_;
   std::vector<Worker> workers_;  // by rank - 1
-  std::unordered_map<worker::DispatchId, Flight, Hash> flights_;
+  Flights flights_;
   std::deque<worker::DispatchId> waiting_;  // with no worker
   std::deque<int> free_;                    // ranks with a slot free
   std::deque<int> ahead_;                   // ranks that take tasks ahead

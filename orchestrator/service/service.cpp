@@ -41,7 +41,7 @@ Result<RunEnd> Service::run(engine::StartExecution start) {
       return RunEnd{true, {}};
     }
     hand_out();
-    if (parts_.fleet.slots() == 0 && !(tasks_.empty() && in_flight_.empty())) {
+    if (parts_.fleet.slots() == 0 && !awaited_.empty()) {
       return fail(ErrorKind::unavailable, "no worker is left to run tasks on");
     }
     const bool outcomes = take_outcomes();
@@ -86,6 +86,55 @@ void Service::release_effects() {
 }
 
 void Service::perform(engine::DispatchTask& dispatch) {
+  awaited_.try_emplace(to_worker(dispatch.id));
+  queue_.push_back(std::move(dispatch));
+}
+
+void Service::perform(const engine::CancelTask& cancel) {
+  const worker::DispatchId id = to_worker(cancel.id);
+  const auto known = awaited_.find(id);
+  if (known == awaited_.end()) {
+    return;
+  }
+  const bool handed_out = known->second.handed_out;
+  awaited_.erase(known);
+  if (handed_out) {
+    parts_.fleet.cancel(id);
+  } else {
+    ++cancelled_;
+    drop_cancelled();
+  }
+}
+
+/// Where most of the queue is cancelled: a long task may keep it from moving, and it must not pin what is over.
+void Service::drop_cancelled() {
+  if (cancelled_ * 2 > queue_.size()) {
+    std::erase_if(queue_, [this](const engine::DispatchTask& task) { return !awaited_.contains(to_worker(task.id)); });
+    cancelled_ = 0;
+  }
+}
+
+void Service::perform(const engine::EndExecution& end) {
+  ended_ = end;
+  parts_.engine.forget(end.id);
+}
+
+void Service::hand_out() {
+  std::size_t room = parts_.fleet.room();
+  while (room > 0 && !queue_.empty()) {
+    engine::DispatchTask next = std::move(queue_.front());
+    queue_.pop_front();
+    const auto known = awaited_.find(to_worker(next.id));
+    if (known == awaited_.end()) {
+      --cancelled_;
+    } else if (start(std::move(next), known->second)) {
+      --room;
+    }
+  }
+}
+
+/// False: the task has failed before it reached a worker.
+bool Service::start(engine::DispatchTask dispatch, Awaited& awaited) {
   const asl::State& state = dispatch.machine->state(dispatch.state);
   const auto& detail = std::get<asl::Task>(state.detail);
   auto resolved = parts_.integrations.resolve(detail.resource, dispatch.parameters, request_id(dispatch.id));
@@ -97,8 +146,10 @@ void Service::perform(engine::DispatchTask& dispatch) {
     outcome.cause = std::move(resolved.error().cause);
     outcome.started = parts_.clock.now();
     refused_.push_back(std::move(outcome));
-    return;
+    return false;
   }
+  awaited.handed_out = true;
+  awaited.wrapping = std::move(resolved->wrapping);
   worker::Task task;
   task.id = to_worker(dispatch.id);
   task.job = resolved->job;
@@ -114,35 +165,9 @@ void Service::perform(engine::DispatchTask& dispatch) {
   task.item_index = dispatch.item_index;
   task.attempt = dispatch.attempt;
   task.task_token = std::move(dispatch.token);
-  in_flight_.emplace(dispatch.id, std::move(resolved->wrapping));
-  tasks_.push_back(std::move(task));
-}
-
-void Service::perform(const engine::CancelTask& cancel) {
-  if (in_flight_.erase(cancel.id) == 0) {
-    return;
-  }
-  const worker::DispatchId id = to_worker(cancel.id);
-  const auto waiting =
-      std::find_if(tasks_.begin(), tasks_.end(), [&](const worker::Task& task) { return task.id == id; });
-  if (waiting != tasks_.end()) {
-    tasks_.erase(waiting);
-  } else {
-    parts_.fleet.cancel(id);
-  }
-}
-
-void Service::perform(const engine::EndExecution& end) {
-  ended_ = end;
-  parts_.engine.forget(end.id);
-}
-
-void Service::hand_out() {
-  for (std::size_t room = parts_.fleet.room(); room > 0 && !tasks_.empty(); --room) {
-    parts_.fleet.dispatch(std::move(tasks_.front()));
-    tasks_.pop_front();
-    ++dispatched_;
-  }
+  parts_.fleet.dispatch(std::move(task));
+  ++dispatched_;
+  return true;
 }
 
 /// Waits for the one next thing and takes in the outcomes that there are. False if there was none.
@@ -151,22 +176,23 @@ bool Service::take_outcomes() {
   parts_.fleet.wait(patience(), parts_.waker, outcomes_);
   std::vector<engine::TaskOutcome> refused = std::exchange(refused_, {});
   for (engine::TaskOutcome& outcome : refused) {
-    in_flight_.erase(outcome.id);
+    awaited_.erase(to_worker(outcome.id));
     take_now(std::move(outcome));
   }
   for (worker::Outcome& ended : outcomes_) {
-    const engine::DispatchId id = to_engine(ended.id);
-    const auto known = in_flight_.find(id);
-    if (known == in_flight_.end()) {
+    const auto known = awaited_.find(ended.id);
+    if (known == awaited_.end()) {
       continue;  // cancelled meanwhile
     }
+    const integrations::Wrapping& wrapping = known->second.wrapping;
+    const engine::DispatchId id = to_engine(ended.id);
     engine::TaskOutcome outcome;
     outcome.id = id;
     outcome.started = ended.started;
     switch (ended.kind) {
       case worker::OutcomeKind::succeeded:
         outcome.kind = engine::TaskOutcome::Kind::succeeded;
-        outcome.result = integrations::wrap_result(known->second, ended.result, request_id(id));
+        outcome.result = integrations::wrap_result(wrapping, ended.result, request_id(id));
         break;
       case worker::OutcomeKind::timed_out:
         outcome.kind = ended.error == worker::kHeartbeatTimeout ? engine::TaskOutcome::Kind::heartbeat_missed
@@ -175,9 +201,9 @@ bool Service::take_outcomes() {
       default:
         outcome.kind = engine::TaskOutcome::Kind::failed;
         outcome.error = std::move(ended.error);
-        outcome.cause = integrations::wrap_cause(known->second, std::move(ended.cause));
+        outcome.cause = integrations::wrap_cause(wrapping, std::move(ended.cause));
     }
-    in_flight_.erase(known);
+    awaited_.erase(known);
     take_now(std::move(outcome));
   }
   return !refused.empty() || !outcomes_.empty();

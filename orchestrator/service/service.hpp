@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <map>
 #include <optional>
 #include <random>
 #include <string>
@@ -67,6 +66,11 @@ class Service {
     journal::SequenceNumber after;
     engine::Effect effect;
   };
+  /// A dispatch that somebody waits for.
+  struct Awaited {
+    bool handed_out = false;
+    integrations::Wrapping wrapping;  // once it is handed out
+  };
 
   void take(engine::Input input);
   template <class Body>
@@ -76,15 +80,18 @@ class Service {
   void perform(const engine::CancelTask& cancel);
   void perform(const engine::EndExecution& end);
   void hand_out();
+  bool start(engine::DispatchTask dispatch, Awaited& awaited);
+  void drop_cancelled();
   bool take_outcomes();
   std::chrono::microseconds patience();
 
   Parts parts_;
   std::mt19937_64 random_;
   engine::Step step_;
-  std::deque<WaitingEffect> effects_;  // in order; released as the journal becomes durable
-  std::deque<worker::Task> tasks_;     // released, but the fleet has no room yet
-  std::map<engine::DispatchId, integrations::Wrapping> in_flight_;
+  std::deque<WaitingEffect> effects_;       // in order; released as the journal becomes durable
+  std::deque<engine::DispatchTask> queue_;  // released, but the fleet has no room yet; cancelled ones among them
+  std::size_t cancelled_ = 0;               // of queue_
+  std::unordered_map<worker::DispatchId, Awaited, worker::DispatchIdHash> awaited_;
   std::vector<engine::TaskOutcome> refused_;  // dispatches that failed before they reached a worker
   std::vector<worker::Outcome> outcomes_;
   std::optional<engine::EndExecution> ended_;
