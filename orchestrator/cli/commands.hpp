@@ -12,7 +12,7 @@ int run_command(const Arguments& arguments);
 int validate_command(const Arguments& arguments);
 int query_command(const Arguments& arguments);
 
-/// Prints `lockstep: MESSAGE` to stderr.
+/// Prints `lockstep: MESSAGE` to stderr, a line for each of the message's.
 void complain(const std::string& message);
 
 }  // namespace lockstep::cli

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -6,6 +7,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/exit_status.hpp"
+#include "mpi_worker/printable.hpp"
 
 namespace lockstep::cli {
 
@@ -55,10 +57,25 @@ int dispatch(int argc, char** argv) {
   return kUsage;
 }
 
+/// A file that we open must not become a standard stream that we were started without. Opened the wrong way round, so
+/// that its use fails as that of a closed one does.
+void occupy_standard_streams() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0) {
+      return;  // no /dev/null: nothing to be done about it
+    }
+  }
+}
+
 }  // namespace
 
 void complain(const std::string& message) {
-  const std::string line = "lockstep: " + message + "\n";
+  std::string line;
+  for (std::size_t at = 0; at <= message.size();) {
+    const std::size_t end = std::min(message.find('\n', at), message.size());
+    line += "lockstep: " + worker::printable(std::string_view(message).substr(at, end - at)) + "\n";
+    at = end + 1;
+  }
   // One write, so that lines of several ranks don't mix.
   if (::write(STDERR_FILENO, line.data(), line.size()) < 0) {
     // There is nobody left to tell.
@@ -68,6 +85,7 @@ void complain(const std::string& message) {
 }  // namespace lockstep::cli
 
 int main(int argc, char** argv) {
+  lockstep::cli::occupy_standard_streams();
   try {
     return lockstep::cli::dispatch(argc, argv);
   } catch (const std::exception& exception) {

@@ -11,6 +11,7 @@
 #include "fleet/local_fleet.hpp"
 #include "fleet/mpi_world.hpp"
 #include "integrations/jobs_file.hpp"
+#include "mpi_worker/printable.hpp"
 #include "service/bindings.hpp"
 #include "service/files.hpp"
 #include "service/history_file.hpp"
@@ -26,21 +27,24 @@ namespace fs = std::filesystem;
 // Step Functions Local's account and region: there is one place here, but AWS's names have these parts.
 constexpr std::string_view kRegionAndAccount = "us-east-1:123456789012";
 
-// Signal handlers reach the loop through these two; set up before the handlers are.
-service::StopRequest* stop_request = nullptr;
-const fleet::Waker* loop_waker = nullptr;
+/// How signal handlers reach the loop.
+struct Bell {
+  service::StopRequest stop;
+  fleet::Waker waker;
+};
+Bell* bell = nullptr;
 
 extern "C" void on_stop_signal(int signal) {
   int none = 0;
-  if (!stop_request->signal.compare_exchange_strong(none, signal)) {
+  if (!bell->stop.signal.compare_exchange_strong(none, signal)) {
     _exit(kInterrupted);  // the second time: at once
   }
-  loop_waker->wake();
+  bell->waker.wake();
 }
 
-void catch_signals(service::StopRequest& stop, const fleet::Waker& waker) {
-  stop_request = &stop;
-  loop_waker = &waker;
+/// The bell outlives everything: a signal may come as late as it likes.
+Bell& catch_signals() {
+  bell = new Bell;
   struct sigaction action = {};
   action.sa_handler = on_stop_signal;
   sigemptyset(&action.sa_mask);
@@ -48,6 +52,7 @@ void catch_signals(service::StopRequest& stop, const fleet::Waker& waker) {
     sigaction(signal, &action, nullptr);
   }
   std::signal(SIGPIPE, SIG_IGN);
+  return *bell;
 }
 
 /// "pipeline" of "dir/pipeline.asl.json".
@@ -58,7 +63,7 @@ std::string stem_of(const std::string& path) {
       name = name.stem();
     }
   }
-  return name.empty() ? "machine" : name.string();
+  return name.empty() ? "machine" : worker::to_utf8(name.string());
 }
 
 std::string make_name(std::mt19937_64& random) {
@@ -198,20 +203,8 @@ int report(const Error& error) {
 
 /// Runs the plan on `fleet`. Everything that is not the result goes to stderr.
 int run_on(fleet::Fleet& fleet, const RunOptions& options, const Plan& plan, const service::RunFolder& folder,
-           const std::string& name, std::mt19937_64& random) {
-  fleet::Waker waker;
-  service::StopRequest stop;
-  catch_signals(stop, waker);
-
-  std::unique_ptr<service::HistoryFile> history;
-  if (!options.history.empty()) {
-    auto created = service::HistoryFile::create(options.history);
-    if (!created) {
-      return report(created.error());
-    }
-    history = *std::move(created);
-  }
-
+           service::HistoryFile* history, const std::string& name, std::mt19937_64& random) {
+  Bell& signals = catch_signals();
   auto identity = std::make_shared<engine::Identity>();
   const std::string stem = stem_of(options.definition);
   identity->name = name;
@@ -227,7 +220,8 @@ int run_on(fleet::Fleet& fleet, const RunOptions& options, const Plan& plan, con
   engine::Engine engine(options.limits == "aws" ? engine::Limits::aws() : engine::Limits::hpc());
   journal::VolatileJournal journal;
   const service::SystemClock clock;
-  service::Service service({engine, journal, fleet, integrations, clock, waker, stop, history.get(), random()});
+  service::Service service(
+      {engine, journal, fleet, integrations, clock, signals.waker, signals.stop, history, random()});
 
   const auto began = clock.now();
   if (!options.quiet) {
@@ -235,28 +229,26 @@ int run_on(fleet::Fleet& fleet, const RunOptions& options, const Plan& plan, con
   }
   const auto ended = service.run({engine::ExecutionId{1}, identity, plan.machine, plan.input});
   fleet.stop();
-  if (history != nullptr) {
-    if (const auto closed = history->close(); !closed) {
-      return report(closed.error());
+  const Result<void> written = history != nullptr ? history->close() : Result<void>();
+  int status = kSucceeded;
+  if (!ended) {
+    status = report(ended.error());
+  } else if (ended->interrupted) {
+    complain(fmt::format("stopped by {} with work left", strsignal(signals.stop.signal.load())));
+    status = kInterrupted;
+  } else {
+    const service::RunFolder::Finished finished = result_of(ended->end);
+    const auto kept = folder.finish(finished);
+    if (!options.quiet) {
+      complain(fmt::format("{} in {:.1f} s, {} tasks", finished.exit_status == kSucceeded ? "SUCCEEDED" : "FAILED",
+                           static_cast<double>(clock.now().us - began.us) / 1e6, service.dispatched()));
+    }
+    status = print_result(finished);
+    if (!kept) {
+      return report(kept.error());
     }
   }
-  if (!ended) {
-    return report(ended.error());
-  }
-  if (ended->interrupted) {
-    complain(fmt::format("stopped by {} with work left", strsignal(stop.signal.load())));
-    return kInterrupted;
-  }
-  const service::RunFolder::Finished finished = result_of(ended->end);
-  if (const auto kept = folder.finish(finished); !kept) {
-    print_result(finished);
-    return report(kept.error());
-  }
-  if (!options.quiet) {
-    complain(fmt::format("{} in {:.1f} s, {} tasks", finished.exit_status == kSucceeded ? "SUCCEEDED" : "FAILED",
-                         static_cast<double>(clock.now().us - began.us) / 1e6, service.dispatched()));
-  }
-  return print_result(finished);
+  return written ? status : report(written.error());
 }
 
 /// Everything that rank 0 does, or the only process: `make_fleet` is called once all that was asked for is known to be
@@ -273,6 +265,14 @@ int coordinate(const RunOptions& options,
   const std::string path = options.folder.empty()
                                ? service::RunFolder::choose(options.definition, stem_of(options.definition))
                                : options.folder;
+  std::unique_ptr<service::HistoryFile> history;
+  if (!options.history.empty()) {
+    auto opened = service::HistoryFile::open(options.history);
+    if (!opened) {
+      return report(opened.error());
+    }
+    history = *std::move(opened);
+  }
   const auto folder = service::RunFolder::open(
       path, {plan->definition, plan->input.to_text(), plan->jobs_text, name, options.type}, options.fresh);
   if (!folder) {
@@ -287,7 +287,7 @@ int coordinate(const RunOptions& options,
   settings.run_id = name;
   settings.kill_after = std::chrono::milliseconds(static_cast<std::int64_t>(options.grace * 1000));
   const std::unique_ptr<fleet::Fleet> fleet = make_fleet(std::move(settings));
-  return run_on(*fleet, options, *plan, *folder, name, random);
+  return run_on(*fleet, options, *plan, *folder, history.get(), name, random);
 }
 
 /// This process is one of several ranks: rank 0 coordinates, the others work.
@@ -306,8 +306,14 @@ int run_as_rank(const Result<RunOptions>& options) {
   if (!options) {
     status = report(options.error());
   } else {
-    status = coordinate(
-        *options, [&](fleet::FleetSettings settings) { return ranks.make_fleet(std::move(settings), options->slots); });
+    try {
+      status = coordinate(*options, [&](fleet::FleetSettings settings) {
+        return ranks.make_fleet(std::move(settings), options->slots);
+      });
+    } catch (const std::exception& exception) {
+      // The workers wait for orders: whatever has happened here, they must be sent home.
+      status = report({ErrorKind::internal, fmt::format("internal error: {}", exception.what())});
+    }
   }
   ranks.finish(status);
 }

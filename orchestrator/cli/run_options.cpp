@@ -4,6 +4,8 @@
 #include <charconv>
 #include <sstream>
 
+#include "mpi_worker/printable.hpp"
+
 namespace lockstep::cli {
 
 namespace po = boost::program_options;
@@ -64,6 +66,12 @@ Result<RunOptions> parse_run_options(const Arguments& arguments) {
                                                     definitions[0], definitions[1]));
   }
   options.definition = definitions.front();
+  // "$UNSET" on a command line is a mistake, and no wish for the default.
+  for (const char* option : {"input", "jobs", "dir", "name", "ranks", "history"}) {
+    if (values.count(option) != 0 && values[option].as<std::string>().empty()) {
+      return fail(ErrorKind::usage, fmt::format("--{} is given, but empty", option));
+    }
+  }
   if (options.type != "STANDARD" && options.type != "EXPRESS") {
     return fail(ErrorKind::usage, fmt::format("--type is STANDARD or EXPRESS, not '{}'", options.type));
   }
@@ -89,6 +97,9 @@ Result<RunOptions> parse_run_options(const Arguments& arguments) {
   // The name rules of StartExecution (aws-behaviour.md 31).
   if (options.name.size() > 80) {
     return fail(ErrorKind::usage, "--name has at most 80 characters");
+  }
+  if (worker::to_utf8(options.name) != options.name) {
+    return fail(ErrorKind::usage, "--name is not UTF-8");
   }
   for (const char c : options.name) {
     if (static_cast<unsigned char>(c) <= ' ' || c == 0x7F ||

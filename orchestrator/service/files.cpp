@@ -30,7 +30,8 @@ class Descriptor {
 };
 
 tl::unexpected<Error> refused(std::string_view what, const std::string& path) {
-  return fail(ErrorKind::io, fmt::format("cannot {} {}: {}", what, path, std::strerror(errno)));
+  return fail(ErrorKind::io,
+              fmt::format("cannot {} {}: {}", what, path == "-" ? "standard input" : path, std::strerror(errno)));
 }
 
 }  // namespace

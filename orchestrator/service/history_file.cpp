@@ -1,17 +1,19 @@
 #include "service/history_file.hpp"
 
+#include <unistd.h>
+
 #include <cerrno>
+#include <cstring>
 
 #include "engine/history.hpp"
 
 namespace lockstep::service {
 
-Result<std::unique_ptr<HistoryFile>> HistoryFile::create(const std::string& path) {
-  std::FILE* file = std::fopen(path.c_str(), "we");
+Result<std::unique_ptr<HistoryFile>> HistoryFile::open(const std::string& path) {
+  std::FILE* file = std::fopen(path.c_str(), "ae");
   if (file == nullptr) {
     return fail(ErrorKind::io, fmt::format("cannot write {}: {}", path, std::strerror(errno)));
   }
-  std::fputs("{\"events\":[", file);
   return std::unique_ptr<HistoryFile>(new HistoryFile(path, file));
 }
 
@@ -21,11 +23,19 @@ HistoryFile::~HistoryFile() {
   }
 }
 
+void HistoryFile::begin() {
+  if (!std::exchange(begun_, true)) {
+    [[maybe_unused]] const int refused = ::ftruncate(fileno(file_), 0);  // a device or a pipe has nothing to cut
+    std::fputs("{\"events\":[", file_);
+  }
+}
+
 void HistoryFile::on_event(const engine::Event& event, const engine::Engine& engine) {
   const engine::Execution* execution = engine.find(event.execution);
   if (execution == nullptr) {
     return;
   }
+  begin();
   entry_ = first_ ? "\n" : ",\n";
   if (engine::append_history(entry_, event, *execution->machine)) {
     first_ = false;
@@ -34,11 +44,14 @@ void HistoryFile::on_event(const engine::Event& event, const engine::Engine& eng
 }
 
 Result<void> HistoryFile::close() {
+  begin();
   std::fputs("\n]}\n", file_);
+  const bool flushed = std::fflush(file_) == 0;
+  const int number = errno;
   const bool good = std::ferror(file_) == 0;
-  const bool closed = std::fclose(std::exchange(file_, nullptr)) == 0;
-  if (!good || !closed) {
-    return fail(ErrorKind::io, fmt::format("cannot write {}: {}", path_, std::strerror(errno)));
+  std::fclose(std::exchange(file_, nullptr));
+  if (!flushed || !good) {
+    return fail(ErrorKind::io, fmt::format("cannot write {}: {}", path_, std::strerror(flushed ? EIO : number)));
   }
   return {};
 }

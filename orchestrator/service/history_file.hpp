@@ -11,19 +11,22 @@ namespace lockstep::service {
 
 class HistoryFile final : public Observer {
  public:
-  static Result<std::unique_ptr<HistoryFile>> create(const std::string& path);
+  /// What stands in the file is kept until the first event, or close().
+  static Result<std::unique_ptr<HistoryFile>> open(const std::string& path);
   ~HistoryFile() override;
   void on_event(const engine::Event& event, const engine::Engine& engine) override;
   /// Ends the document. An error if anything could not be written.
   Result<void> close();
 
  private:
+  void begin();
   HistoryFile(std::string path, std::FILE* file) : path_(std::move(path)), file_(file) {}
 
   std::string path_;
   std::FILE* file_;
   std::string entry_;
-  bool first_ = true;
+  bool begun_ = false;
+  bool first_ = true;  // no entry is written yet
 };
 
 }  // namespace lockstep::service
