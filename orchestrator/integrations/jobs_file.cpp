@@ -1,10 +1,7 @@
 #include "integrations/jobs_file.hpp"
 
 #include <array>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -259,33 +256,6 @@ Result<JobsFile> parse_jobs(std::string_view text, std::string_view name, const 
     return fail(ErrorKind::invalid, one_line(fmt::format("{}: {}", name, file.error())));
   }
   return std::move(*file);
-}
-
-Result<JobsFile> read_jobs_file(const std::string& path) {
-  std::error_code code;
-  const std::filesystem::path whole = std::filesystem::absolute(path, code).lexically_normal();
-  if (code) {
-    return fail(ErrorKind::io, fmt::format("{}: {}", path, code.message()));
-  }
-  if (std::filesystem::is_directory(whole, code)) {
-    return fail(ErrorKind::io, fmt::format("{}: is a folder", path));
-  }
-  std::ifstream in(whole, std::ios::binary);
-  if (!in) {
-    return fail(ErrorKind::io, fmt::format("{}: {}", path, std::strerror(errno)));
-  }
-  std::string text;
-  std::array<char, 1 << 16> block;
-  while (in.read(block.data(), block.size()) || in.gcount() > 0) {
-    text.append(block.data(), static_cast<std::size_t>(in.gcount()));
-    if (text.size() > kMaxJobsFileBytes) {
-      return fail(ErrorKind::invalid, fmt::format("{}: larger than {} bytes", path, kMaxJobsFileBytes));
-    }
-  }
-  if (in.bad()) {
-    return fail(ErrorKind::io, fmt::format("{}: cannot be read", path));
-  }
-  return parse_jobs(text, path, whole.parent_path().string());
 }
 
 }  // namespace lockstep::integrations

@@ -24,7 +24,4 @@ inline constexpr std::size_t kMaxJobsFileBytes = 16 << 20;
 /// (counted from 1, with its resource where it has one) and the field.
 Result<JobsFile> parse_jobs(std::string_view text, std::string_view name, const std::string& folder);
 
-/// Reads the file at `path`; relative paths in it are from its folder.
-Result<JobsFile> read_jobs_file(const std::string& path);
-
 }  // namespace lockstep::integrations

@@ -3,10 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-
 #include "integrations/pattern.hpp"
 
 namespace lockstep::integrations {
@@ -135,18 +131,6 @@ TEST(JobsFile, NamesEntryAndFieldOfAWrongValue) {
 TEST(JobsFile, RefusalsAreOneLineWhateverTheFileHolds) {
   const std::string message = entry_refusal("\"exec\":[\"a\"],\"x\\ny\":1");
   EXPECT_EQ(message, "jobs.json: job 1 (job:a): unknown field 'x y'");
-}
-
-TEST(JobsFile, ReadsAFileFromItsFolder) {
-  char folder[] = "/tmp/jobs_file_test.XXXXXX";
-  ASSERT_NE(mkdtemp(folder), nullptr);
-  std::ofstream(std::string(folder) + "/jobs.json") << R"({"jobs":[{"resource":"job:a","exec":["./a"]}]})";
-  const Result<JobsFile> file = read_jobs_file(std::string(folder) + "/./jobs.json");
-  ASSERT_TRUE(file.has_value()) << file.error().message;
-  EXPECT_EQ(std::filesystem::path(file->jobs[0].folder).filename(), std::filesystem::path(folder).filename());
-  EXPECT_THAT(read_jobs_file(std::string(folder) + "/no.json").error().message, HasSubstr("No such file"));
-  EXPECT_THAT(read_jobs_file(folder).error().message, HasSubstr("is a folder"));
-  std::filesystem::remove_all(folder);
 }
 
 }  // namespace
