@@ -206,16 +206,20 @@ def levels_of(case):
     return 3 if with_history else 2
 
 
+def language_of(case):
+    return "in JSONata" if '"JSONata"' in definition_of(case) else "in JSONPath"
+
+
 def table(cases, missed):
-    """Passed/total by group and level."""
+    """Passed/total by group, language and level."""
     lines = [f"{'group':<22}" + "".join(f"{'level ' + str(level):>12}" for level in LEVELS)]
     sums = collections.defaultdict(lambda: [0, 0])
     for case in cases:
         for level in LEVELS[:levels_of(case)]:
-            for key in (case["group"], "all"):
+            for key in (case["group"], language_of(case), "all"):
                 sums[key, level][1] += 1
                 sums[key, level][0] += case["id"] not in missed or missed[case["id"]].level > level
-    for group in sorted({case["group"] for case in cases}) + ["all"]:
+    for group in sorted({case["group"] for case in cases}) + ["in JSONPath", "in JSONata", "all"]:
         cells = "".join(
             f"{'{}/{}'.format(*sums[group, level]) if sums[group, level][1] else '-':>12}" for level in LEVELS)
         lines.append(f"{group:<22}{cells}")

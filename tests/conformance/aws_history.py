@@ -31,7 +31,7 @@ class Owner:
 
 
 def _index(event):
-    return next(details["index"] for key, details in event.items() if key.startswith("mapIteration"))
+    return next((details.get("index") for key, details in event.items() if key.startswith("mapIteration")), None)
 
 
 def strands_of(events):
@@ -59,7 +59,7 @@ def strands_of(events):
                 at = at.parent
             return before if at is None else child(at, _index(event))
         if kind.endswith("StateEntered") and previous_type == "ParallelStateStarted":
-            return child(before, event["stateEnteredEventDetails"]["name"])
+            return child(before, event.get("stateEnteredEventDetails", {}).get("name"))
         if kind.endswith("StateAborted"):
             return strands.setdefault("aborted", Strand("aborted", top))
         if found := re.fullmatch(r"(Map|Parallel)State(Started|Succeeded|Failed|Exited)", kind):
