@@ -60,6 +60,21 @@ TEST(Image, PackedDatasetsComeBackAndAreSmaller) {
   EXPECT_TRUE(image.bytes("nothing", 100).value().empty());
 }
 
+TEST(Image, RowsAreReadThoughAnEnumHasNewNames) {
+  const std::vector<std::byte> rows(24 * 3, std::byte{1});
+  Composer composer = Composer::create(512).value();
+  ASSERT_TRUE(composer.pack_rows("events", kRow, rows));
+  const std::vector<std::byte> file = composer.finish().value();
+  const Image image = Image::open(file).value();
+  constexpr NamedValue kMore[] = {{1, "Started"}, {2, "Ended"}, {3, "Paused"}};
+  EXPECT_EQ(image.rows("events", RowType{24, kColumns, kMore}, 1'000).value(), rows);
+  constexpr Column kMoved[] = {{"seq", ColumnType::u64, 0},
+                               {"kind", ColumnType::name, 10},
+                               {"length", ColumnType::u32, 12},
+                               {"name", ColumnType::text, 16, 8}};
+  EXPECT_FALSE(image.rows("events", RowType{24, kMoved, kNames}, 1'000));
+}
+
 TEST(Image, AttributesComeBack) {
   Composer composer = Composer::create(512).value();
   ASSERT_TRUE(composer.attribute("epoch", std::uint64_t{1} << 63));
