@@ -23,10 +23,13 @@ struct DispatchId {
   friend auto operator<=>(const DispatchId&, const DispatchId&) = default;
 };
 
+/// Dispatches that follow one another, strand by strand (the upper half of `visit`), lie side by side: they come and go
+/// in that order.
 struct DispatchIdHash {
   std::size_t operator()(const DispatchId& id) const {
-    const std::uint64_t x = (id.execution * 0x9e3779b97f4a7c15U) ^ (id.visit * 0xc2b2ae3d27d4eb4fU) ^ id.count;
-    return static_cast<std::size_t>(x ^ (x >> 29U));
+    const std::uint64_t within = (id.visit & 0xffffffffU) + (std::uint64_t{id.count} << 32U);
+    return static_cast<std::size_t>((id.visit >> 32U) + within * 0x9e3779b97f4a7c15U +
+                                    id.execution * 0xc2b2ae3d27d4eb4fU);
   }
 };
 
