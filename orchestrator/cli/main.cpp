@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -85,6 +86,7 @@ void complain(const std::string& message) {
 }  // namespace lockstep::cli
 
 int main(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of its own, with a name
   lockstep::cli::occupy_standard_streams();
   try {
     return lockstep::cli::dispatch(argc, argv);

@@ -110,6 +110,9 @@ Result<RunFolder> RunFolder::open(const std::string& path, const RunRequest& req
   } else if (fs::exists(folder.path_, error) && !fs::is_directory(folder.path_, error)) {
     return occupied(fmt::format("the run folder {} cannot be made: a file stands there", path));
   } else if (fs::is_directory(folder.path_, error) && !fs::is_empty(folder.path_, error)) {
+    if (error) {
+      return occupied(fmt::format("the run folder {} cannot be read: {}", path, error.message()));
+    }
     return occupied(fmt::format("the run folder {} cannot be made: the folder is not empty and holds no run", path));
   }
   fs::create_directories(folder.path_, error);

@@ -247,6 +247,15 @@ class Streams(LockstepCase):
         self.assertEqual(status, 74)
         self.assert_one_line(err, "standard input")
 
+    def test_a_file_that_may_not_grow_is_an_error(self):
+        self.write("large.json", ["x" * 4000])
+        self.write("machine.asl.json", self.machine)
+        self.write("jobs.json", {"jobs": [{"resource": "job:t", "builtin": "echo"}]})
+        process = subprocess.run(["sh", "-c", 'ulimit -f 2; exec "$0" run machine.asl.json --input large.json --dir run', LOCKSTEP],
+                                 capture_output=True, text=True, cwd=self.folder, timeout=60)
+        self.assertEqual((process.returncode, process.stdout), (74, ""), process.stderr)
+        self.assert_one_line(process.stderr, "input.json", "File too large")
+
     def test_a_history_that_cannot_be_written_costs_no_result(self):
         status, out, err = self.shell("", "--quiet", "--history", "/dev/full")
         self.assertEqual((status, out), (74, "7\n"))
