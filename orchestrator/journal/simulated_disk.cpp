@@ -12,6 +12,9 @@ namespace {
 constexpr std::size_t kSector = 512;
 
 void apply(std::vector<std::byte>& content, std::uint64_t offset, std::span<const std::byte> bytes) {
+  if (bytes.empty()) {
+    return;
+  }
   if (content.size() < offset + bytes.size()) {
     content.resize(offset + bytes.size());
   }
