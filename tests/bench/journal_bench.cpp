@@ -12,10 +12,11 @@
 #include <cstring>
 #include <filesystem>
 #include <functional>
+#include <thread>
 #include <vector>
 
-#include "journal/durable_journal.hpp"
-#include "journal/event_reader.hpp"
+#include "asl/parser.hpp"
+#include "journal/recovery.hpp"
 
 namespace {
 
@@ -103,6 +104,62 @@ void check(const journal::Journal& opened) {
     fmt::print(stderr, "{}\n", failure->message);
     std::exit(1);
   }
+}
+
+/// How long a checkpoint of many live executions holds the loop, and how long it takes to come back from it.
+void checkpoint(const std::string& folder) {
+  constexpr std::uint64_t kExecutions = 200'000;
+  const auto machine =
+      lockstep::asl::parse_definition(R"({"StartAt":"Nap","States":{"Nap":{"Type":"Wait","Seconds":60,"End":true}}})")
+          .machine;
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  const auto open = [&](engine::Engine& live) {
+    auto run = journal::open_run(folder, live, {});
+    if (!run) {
+      fmt::print(stderr, "{}\n", run.error().message);
+      std::exit(1);
+    }
+    return std::move(*run);
+  };
+  {
+    engine::Engine live(engine::Limits::hpc());
+    auto run = open(live);
+    engine::Step step;
+    for (std::uint64_t i = 1; i <= kExecutions; ++i) {
+      auto identity = std::make_shared<engine::Identity>();
+      identity->name = fmt::format("execution-{}", i);
+      step.clear();
+      live.handle({Timestamp{1}, i,
+                   engine::StartExecution{engine::ExecutionId{i}, identity, machine,
+                                          Value::from_checked_text(fmt::format(R"({{"number":{}}})", i))}},
+                  step);
+      run.journal->append(step.events);
+    }
+    static_cast<void>(run.journal->sync());
+    double longest = 0;
+    int steps = 0;
+    const std::string name = folder + "/journal/" + journal::checkpoint_name(1);
+    const auto start = Clock::now();
+    journal::CheckpointOptions options;
+    options.every_bytes = 1;
+    journal::Checkpointer checkpointer(*run.journal, 0, 1, options);
+    while (!std::filesystem::exists(name)) {
+      const auto before = Clock::now();
+      checkpointer.step(live);
+      longest = std::max(longest, seconds_since(before));
+      ++steps;
+      std::this_thread::sleep_for(100us);
+    }
+    fmt::print("checkpoint of {} live executions: {:.2f} s, {:.1f} MB, the loop held for {:.1f} ms at most\n",
+               kExecutions, seconds_since(start), static_cast<double>(std::filesystem::file_size(name)) / 1e6,
+               longest * 1e3);
+  }
+  engine::Engine live(engine::Limits::hpc());
+  const auto start = Clock::now();
+  const auto run = open(live);
+  fmt::print("recovery of them: {:.2f} s, {} events replayed, {} executions\n", seconds_since(start),
+             run.recovered.replayed, live.execution_count());
 }
 
 }  // namespace
@@ -197,5 +254,7 @@ int main(int argc, char** argv) {
     }
     fmt::print("reading {} events back                        {:12.2f} s\n", read, seconds_since(start));
   }
+  checkpoint(folder + "/run");
   std::filesystem::remove_all(argc > 1 ? runs : folder);
+  std::filesystem::remove_all(folder + "/run");
 }
