@@ -1,6 +1,5 @@
 #include "query/query_command.hpp"
 
-#include <boost/program_options.hpp>
 #include <chrono>
 #include <iostream>
 #include <random>
@@ -8,6 +7,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/exit_status.hpp"
+#include "cli/option_parser.hpp"
 #include "query/jsonata/query_command.hpp"
 #include "query/template.hpp"
 #include "service/clock.hpp"
@@ -69,29 +69,17 @@ Result<Options> parse_options(const Arguments& arguments) {
        "JSONata: suite (default, 2.2.2) or asl (as in state machines)")                            //
       ("bench", po::value(&options.bench)->value_name("FILE"), "JSONata: time the cases of FILE")  //
       ("help,h", "show this text");
-  po::variables_map values;
-  try {
-    po::store(po::command_line_parser(*rest)
-                  .options(shown)
-                  .positional({})
-                  .style(po::command_line_style::default_style & ~po::command_line_style::allow_guessing)
-                  .run(),
-              values);
-    po::notify(values);
-  } catch (const po::error& problem) {
-    return fail(ErrorKind::usage, fmt::format("{}; `lockstep query --help` lists the options", problem.what()));
+  const auto values = parse_arguments("query", *rest, shown, "");
+  if (!values) {
+    return tl::unexpected<Error>(values.error());
   }
-  if (values.count("help") != 0) {
-    options.help = fmt::format(
-        "usage: lockstep query --jsonata|--jsonpath|--intrinsic [EXPR] [OPTION]...\n"
-        "Evaluates EXPR and prints its value. Without EXPR, reads lines {{\"expr\",\"data\"?,\"bindings\"?}} from "
-        "standard "
-        "input and answers each with one line.\n\n{}",
-        [&] {
-          std::ostringstream text;
-          text << shown;
-          return text.str();
-        }());
+  if (values->count("help") != 0) {
+    std::ostringstream text;
+    text << "usage: lockstep query --jsonata|--jsonpath|--intrinsic [EXPR] [OPTION]...\n"
+         << "Evaluates EXPR and prints its value. Without EXPR, reads lines {\"expr\",\"data\"?,\"bindings\"?} from "
+            "standard input and answers each with one line.\n\n"
+         << shown;
+    options.help = text.str();
     return options;
   }
   if (options.language.empty()) {

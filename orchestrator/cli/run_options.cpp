@@ -1,9 +1,9 @@
 #include "cli/run_options.hpp"
 
-#include <boost/program_options.hpp>
 #include <charconv>
 #include <sstream>
 
+#include "cli/option_parser.hpp"
 #include "mpi_worker/printable.hpp"
 
 namespace lockstep::cli {
@@ -32,21 +32,11 @@ Result<RunOptions> parse_run_options(const Arguments& arguments) {
       ("help,h", "show this text");
   po::options_description all;
   all.add(shown).add_options()("definition", po::value<std::vector<std::string>>());
-  po::positional_options_description positional;
-  positional.add("definition", -1);
-
-  po::variables_map values;
-  try {
-    po::store(po::command_line_parser(arguments)
-                  .options(all)
-                  .positional(positional)
-                  .style(po::command_line_style::default_style & ~po::command_line_style::allow_guessing)
-                  .run(),
-              values);
-    po::notify(values);
-  } catch (const po::error& problem) {
-    return fail(ErrorKind::usage, fmt::format("{}; `lockstep run --help` lists the options", problem.what()));
+  const auto parsed = parse_arguments("run", arguments, all, "definition");
+  if (!parsed) {
+    return tl::unexpected<Error>(parsed.error());
   }
+  const po::variables_map& values = *parsed;
   if (values.count("help") != 0) {
     std::ostringstream text;
     text << "usage: lockstep run DEF [OPTION]...\n"

@@ -1,10 +1,10 @@
 #include "asl/validate_command.hpp"
 
-#include <boost/program_options.hpp>
 #include <iostream>
 
 #include "cli/commands.hpp"
 #include "cli/exit_status.hpp"
+#include "cli/option_parser.hpp"
 
 namespace lockstep::cli {
 
@@ -20,22 +20,12 @@ int validate_command(const Arguments& arguments) {
       ("help,h", "show this text");
   po::options_description all;
   all.add(shown).add_options()("file", po::value(&options.files));
-  po::positional_options_description positional;
-  positional.add("file", -1);
-  po::variables_map values;
-  try {
-    po::store(po::command_line_parser(arguments)
-                  .options(all)
-                  .positional(positional)
-                  .style(po::command_line_style::default_style & ~po::command_line_style::allow_guessing)
-                  .run(),
-              values);
-    po::notify(values);
-  } catch (const po::error& problem) {
-    complain(fmt::format("{}; `lockstep validate --help` lists the options", problem.what()));
+  const auto values = parse_arguments("validate", arguments, all, "file");
+  if (!values) {
+    complain(values.error().message);
     return kUsage;
   }
-  if (values.count("help") != 0) {
+  if (values->count("help") != 0) {
     std::cout << "usage: lockstep validate FILE... [--json]\n"
               << "Checks definitions (JSON, or YAML by a name that ends in .yaml or .yml) and prints every problem "
                  "with its place.\n"
