@@ -8,8 +8,16 @@
 #include <vector>
 
 #include "integrations/job.hpp"
+#include "journal/format.hpp"
 
 namespace lockstep::worker {
+
+/// What a worker makes durable in its spool (spool.hpp).
+enum class SpoolUse : std::uint8_t {
+  none,     ///< nothing: the run keeps no journal
+  markers,  ///< that a task begins whose job must never start twice
+  results   ///< that, and each outcome before it is reported
+};
 
 struct RunSettings {
   std::vector<integrations::Job> jobs;  ///< by JobId
@@ -18,6 +26,9 @@ struct RunSettings {
   std::string run_id;
   std::chrono::milliseconds kill_after{5000};         ///< from TERM to KILL, on timeout and cancel
   std::size_t output_limit = std::size_t{256} << 20;  ///< bytes of stdout that become a task's result
+  journal::Epoch epoch = 0;                           ///< of the run's owner; tells this run's spools from earlier ones
+  SpoolUse spool = SpoolUse::none;                    ///< needs a run folder
+  journal::Sync sync = journal::Sync::group;          ///< of the spool
 };
 
 /// Where tasks run, as their environment and their outcomes say it.

@@ -53,6 +53,9 @@ enum class OutcomeKind : std::uint8_t { succeeded, failed, timed_out, cancelled 
 /// Outcome::error where a task timed out because it was silent for longer than its heartbeat.
 inline constexpr std::string_view kHeartbeatTimeout = "States.HeartbeatTimeout";
 
+/// Outcome::error of a task of a job with `"interrupted": "fail"` that had begun when its worker or the run was lost.
+inline constexpr std::string_view kTaskInterrupted = "Lockstep.TaskInterrupted";
+
 /// What became of a dispatch.
 struct Outcome {
   DispatchId id;

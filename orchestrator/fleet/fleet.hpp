@@ -49,6 +49,10 @@ class Fleet {
   /// Appends what has ended to `outcomes`; waits at most `limit` for the first, less if `waker` is woken. limit 0 only
   /// looks.
   virtual void wait(std::chrono::microseconds limit, const Waker& waker, std::vector<worker::Outcome>& outcomes) = 0;
+  /// The Events of an outcome from this rank (Outcome::rank) are durable, or the outcome was of no use to anyone and so
+  /// were all before it durable. Once for each outcome that wait() gave, in that order for each rank: the worker's
+  /// spool need not keep it any longer. Cheap.
+  virtual void settled(std::uint32_t /*rank*/) {}
   /// Ends all workers: running tasks get TERM, after kill_after KILL. Returns when nothing of the run is left running.
   /// Idempotent.
   virtual void stop() = 0;

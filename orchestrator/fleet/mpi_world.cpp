@@ -34,6 +34,7 @@ class WatchedFleet final : public Fleet {
   void wait(std::chrono::microseconds limit, const Waker& waker, std::vector<worker::Outcome>& outcomes) override {
     fleet_->wait(limit, waker, outcomes);
   }
+  void settled(std::uint32_t rank) override { fleet_->settled(rank); }
   void stop() override {
     fleet_->stop();
     all_ended_ = fleet_->all_ended();

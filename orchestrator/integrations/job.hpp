@@ -12,6 +12,11 @@ enum class JobKind : std::uint8_t { exec, builtin };
 enum class StdoutMode : std::uint8_t { json, text, log };
 enum class Builtin : std::uint8_t { noop, echo, sleep, fail };
 enum class WorkingDirectory : std::uint8_t { jobs_folder, task_folder };
+/// What becomes of a task that was running when its worker or the whole run was lost (design, wall 3).
+enum class Interrupted : std::uint8_t {
+  rerun,  ///< it is dispatched again, in the same task folder
+  fail    ///< it never starts twice: it fails as Lockstep.TaskInterrupted
+};
 
 /// One entry of jobs.json (design: "jobs.json").
 struct Job {
@@ -21,6 +26,7 @@ struct Job {
   Builtin builtin = Builtin::noop;
   StdoutMode stdout_mode = StdoutMode::json;
   WorkingDirectory cwd = WorkingDirectory::jobs_folder;
+  Interrupted interrupted = Interrupted::rerun;
   std::string folder;  ///< absolute: the folder of jobs.json, to which relative paths refer
 };
 
