@@ -50,8 +50,9 @@ void ignore_broken_pipes() {
 
 }  // namespace
 
-Runner::Runner(const RunSettings& settings, Place place, std::size_t slots)
+Runner::Runner(const RunSettings& settings, Place place, std::size_t slots, Spool* spool)
     : settings_(&settings),
+      spool_(spool),
       place_(std::move(place)),
       log_(settings.run_folder, place_),
       environment_(shared_environment(environ, settings, place_)),
@@ -104,6 +105,7 @@ void Runner::cancel(const DispatchId& id) {
     outcome.id = id;
     outcome.kind = OutcomeKind::cancelled;
     outcome.started = outcome.ended = now();
+    outcome.begun = false;
     ready_.push_back(std::move(outcome));
     queue_.erase(waiting);
   }
@@ -160,13 +162,49 @@ void Runner::advance(std::vector<Outcome>& outcomes) {
   start_waiting(outcomes);
 }
 
+/// Makes markers durable for the next tasks that need one, as many tasks as there are slots free. How many tasks it
+/// looked at.
+std::size_t Runner::mark() {
+  const std::size_t count = std::min(queue_.size(), free_slots_.size());
+  bool any = false;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (never_twice(queue_[i])) {
+      spool_->started(queue_[i].id, now());
+      any = true;
+    }
+  }
+  if (any) {
+    static_cast<void>(spool_->commit());  // asked for again where it matters
+  }
+  return count;
+}
+
+bool Runner::never_twice(const Task& task) const {
+  const auto job = static_cast<std::size_t>(task.job);
+  return spool_ != nullptr && job < settings_->jobs.size() &&
+         settings_->jobs[job].interrupted == integrations::Interrupted::fail;
+}
+
 void Runner::start_waiting(std::vector<Outcome>& outcomes) {
+  std::size_t marked = 0;
   while (!held_ && !queue_.empty() && !free_slots_.empty()) {
+    if (marked == 0 && spool_ != nullptr) {
+      marked = mark();
+    }
+    marked -= marked > 0 ? 1 : 0;
     Task task = std::move(queue_.front());
     queue_.pop_front();
     Outcome outcome;
     const auto job = static_cast<std::size_t>(task.job);
-    if (job >= settings_->jobs.size()) {
+    if (const auto trouble = never_twice(task) ? spool_->failure() : std::nullopt) {
+      outcome.id = task.id;
+      outcome.kind = OutcomeKind::failed;
+      outcome.error = "States.TaskFailed";
+      outcome.cause = fmt::format(
+          "not started, because its start cannot be recorded and its job must never start twice: {}", trouble->message);
+      outcome.started = outcome.ended = now();
+      give(std::move(outcome), outcomes);
+    } else if (job >= settings_->jobs.size()) {
       outcome.id = task.id;
       outcome.kind = OutcomeKind::failed;
       outcome.error = "States.Runtime";

@@ -13,6 +13,7 @@
 #include "mpi_worker/guard.hpp"
 #include "mpi_worker/process.hpp"
 #include "mpi_worker/settings.hpp"
+#include "mpi_worker/spool.hpp"
 #include "mpi_worker/task.hpp"
 
 namespace lockstep::worker {
@@ -23,8 +24,9 @@ class Runner {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// `settings` is borrowed. `slots` is at least 1.
-  Runner(const RunSettings& settings, Place place, std::size_t slots);
+  /// `settings` is borrowed. `slots` is at least 1. In `spool`, borrowed too, stands durably before a task begins that
+  /// it does, where its job must never start twice; null: nowhere.
+  Runner(const RunSettings& settings, Place place, std::size_t slots, Spool* spool = nullptr);
   /// Kills what still runs.
   ~Runner();
   Runner(const Runner&) = delete;
@@ -82,6 +84,8 @@ class Runner {
   };
 
   void start_waiting(std::vector<Outcome>& outcomes);
+  std::size_t mark();
+  bool never_twice(const Task& task) const;
   void start_sleep(Task task, std::vector<Outcome>& outcomes);
   Slot& take_slot(std::uint32_t& index);
   void set_timer(std::uint32_t index, Clock::time_point time);
@@ -94,6 +98,7 @@ class Runner {
   void give(Outcome outcome, std::vector<Outcome>& outcomes) const;
 
   const RunSettings* settings_;
+  Spool* spool_;
   Place place_;
   TaskLog log_;
   std::vector<std::string> environment_;

@@ -71,7 +71,7 @@ class RunnerTest : public testing::Test {
 
   Runner& runner(std::size_t slots = 2) {
     if (!runner_) {
-      runner_ = std::make_unique<Runner>(settings_, Place{3, "n1"}, slots);
+      runner_ = std::make_unique<Runner>(settings_, Place{3, "n1"}, slots, spool_.get());
     }
     return *runner_;
   }
@@ -127,6 +127,7 @@ class RunnerTest : public testing::Test {
 
   std::string folder_;
   RunSettings settings_;
+  std::unique_ptr<Spool> spool_;
   std::unique_ptr<Runner> runner_;
   std::uint64_t visits_ = 0;
 };
@@ -478,6 +479,35 @@ TEST_F(RunnerTest, SleepTakesItsTimeAndCanBeEnded) {
 
 TEST_F(RunnerTest, AJobThatTheTableLacksFails) {
   EXPECT_EQ(run(task(JobId{99})).error, "States.Runtime");
+}
+
+TEST_F(RunnerTest, AJobThatMustNeverStartTwiceIsMarkedBeforeItBegins) {
+  settings_.spool = SpoolUse::markers;
+  spool_ = Spool::open(settings_, 3);
+  Job once{.resource = "job:once", .kind = JobKind::exec, .argv = {"/bin/sh", "-c", "cp -r $LOCKSTEP_RUN_DIR/spool ."}};
+  once.interrupted = integrations::Interrupted::fail;
+  const Task marked = task(add(once));
+  const Task other = task(shell("true"));
+  runner().submit(marked);
+  runner().submit(other);
+  wait_for(2);
+  std::vector<DispatchId> begun;
+  // What stood there when it ran.
+  EXPECT_TRUE(read_spools(folder_, [&](const SpoolRecord& record) { begun.push_back(record.id); }));
+  EXPECT_THAT(begun, testing::ElementsAre(marked.id));
+}
+
+TEST_F(RunnerTest, WithoutItsMarkerSuchAJobDoesNotStart) {
+  settings_.spool = SpoolUse::markers;
+  std::ofstream(settings_.run_folder + "/spool") << "in the way";
+  spool_ = Spool::open(settings_, 3);
+  Job once{.resource = "job:once", .kind = JobKind::exec, .argv = {"/bin/sh", "-c", "touch ran"}};
+  once.interrupted = integrations::Interrupted::fail;
+  const Outcome outcome = run(task(add(once)));
+  EXPECT_EQ(outcome.error, "States.TaskFailed");
+  EXPECT_THAT(outcome.cause, HasSubstr("must never start twice"));
+  EXPECT_FALSE(exists("ran"));
+  EXPECT_EQ(result(run(task(shell("echo 1")))), "1") << "other jobs go on";
 }
 
 }  // namespace

@@ -86,11 +86,14 @@ class Reader {
   /// How many things of at least `least` bytes follow.
   std::size_t count(std::size_t least) {
     const auto count = number<std::uint32_t>();
+    expect(count, least);
+    return failed() ? 0 : count;
+  }
+  /// `count` things of at least `least` bytes must follow.
+  void expect(std::size_t count, std::size_t least) {
     if (count > bytes_.size() / least) {
       fail("is cut short");
-      return 0;
     }
-    return count;
   }
   void fail(std::string_view what) {
     if (wrong_.empty()) {
@@ -148,6 +151,7 @@ void write_job(Writer& writer, const integrations::Job& job) {
   writer.number(job.builtin);
   writer.number(job.stdout_mode);
   writer.number(job.cwd);
+  writer.number(job.interrupted);
   writer.text(job.folder);
 }
 
@@ -162,6 +166,7 @@ integrations::Job read_job(Reader& reader) {
   job.builtin = reader.one_of(integrations::Builtin::fail);
   job.stdout_mode = reader.one_of(integrations::StdoutMode::log);
   job.cwd = reader.one_of(integrations::WorkingDirectory::task_folder);
+  job.interrupted = reader.one_of(integrations::Interrupted::fail);
   job.folder = reader.text();
   if (job.kind == integrations::JobKind::exec && job.argv.empty()) {
     reader.fail("holds a job without a program");
@@ -191,6 +196,7 @@ Outcome read_outcome(Reader& reader) {
   outcome.started.us = reader.number<std::int64_t>();
   outcome.ended.us = reader.number<std::int64_t>();
   outcome.rank = reader.number<std::uint32_t>();
+  outcome.begun = reader.number<std::uint8_t>() != 0;
   outcome.error = reader.text();
   outcome.cause = reader.text();
   outcome.result = reader.value();
@@ -239,6 +245,9 @@ std::string encode_setup(const RunSettings& settings) {
   writer.text(settings.run_id);
   writer.number(static_cast<std::int64_t>(settings.kill_after.count()));
   writer.number(static_cast<std::uint64_t>(settings.output_limit));
+  writer.number(settings.epoch);
+  writer.number(settings.spool);
+  writer.number(settings.sync);
   writer.number(static_cast<std::uint32_t>(settings.jobs.size()));
   for (const integrations::Job& job : settings.jobs) {
     write_job(writer, job);
@@ -253,6 +262,9 @@ Decoded<RunSettings> decode_setup(std::string_view message) {
   settings.run_id = reader.text();
   settings.kill_after = std::chrono::milliseconds(reader.number<std::int64_t>());
   settings.output_limit = reader.number<std::uint64_t>();
+  settings.epoch = reader.number<journal::Epoch>();
+  settings.spool = reader.one_of(SpoolUse::results);
+  settings.sync = reader.one_of(journal::Sync::none);
   const std::size_t jobs = reader.count(kLeastJob);
   for (std::size_t i = 0; i < jobs && !reader.failed(); ++i) {
     settings.jobs.push_back(read_job(reader));
@@ -287,7 +299,7 @@ std::string encode_bare(MessageType type) {
 void Batch::begin() {
   if (bytes_.empty()) {
     bytes_ = start(type_);
-    bytes_.append(sizeof count_, '\0');
+    bytes_.append(sizeof count_ + (type_ == MessageType::tasks ? sizeof(std::uint64_t) : 0), '\0');
   }
   ++count_;
 }
@@ -315,6 +327,7 @@ void Batch::add(const Outcome& outcome) {
   writer.number(outcome.started.us);
   writer.number(outcome.ended.us);
   writer.number(outcome.rank);
+  writer.number(static_cast<std::uint8_t>(outcome.begun));
   writer.text(outcome.error);
   writer.text(outcome.cause);
   writer.value(outcome.result);
@@ -328,6 +341,15 @@ std::string Batch::take() {
   return std::exchange(bytes_, {});
 }
 
+std::string Batch::take(std::uint64_t settled) {
+  if (bytes_.empty()) {
+    begin();
+    count_ = 0;
+  }
+  std::memcpy(bytes_.data() + 1 + sizeof count_, &settled, sizeof settled);
+  return take();
+}
+
 std::optional<MessageType> type_of(std::string_view message) {
   const auto byte = message.empty() ? std::uint8_t{0} : static_cast<std::uint8_t>(message.front());
   if (byte < static_cast<std::uint8_t>(MessageType::hello) || byte > static_cast<std::uint8_t>(MessageType::goodbye)) {
@@ -336,14 +358,16 @@ std::optional<MessageType> type_of(std::string_view message) {
   return static_cast<MessageType>(byte);
 }
 
-Decoded<std::vector<Task>> decode_tasks(std::string_view message) {
+Decoded<TasksMessage> decode_tasks(std::string_view message) {
   Reader reader = open(message, MessageType::tasks);
-  std::vector<Task> tasks;
-  const std::size_t count = reader.count(kLeastTask);
+  TasksMessage decoded;
+  const auto count = reader.number<std::uint32_t>();
+  decoded.settled = reader.number<std::uint64_t>();
+  reader.expect(count, kLeastTask);
   for (std::size_t i = 0; i < count && !reader.failed(); ++i) {
-    tasks.push_back(read_task(reader));
+    decoded.tasks.push_back(read_task(reader));
   }
-  return ended(reader, std::move(tasks));
+  return ended(reader, std::move(decoded));
 }
 
 Decoded<std::vector<Outcome>> decode_outcomes(std::string_view message) {

@@ -13,7 +13,7 @@
 namespace lockstep::worker {
 
 /// Changes with every change of a message.
-inline constexpr std::uint32_t kProtocol = 1;
+inline constexpr std::uint32_t kProtocol = 2;
 
 /// The longest payload that a message can carry: MPI counts bytes as int.
 inline constexpr std::size_t kMaxPayload = std::size_t{2000} << 20;
@@ -58,6 +58,8 @@ class Batch {
   std::size_t bytes() const { return bytes_.size(); }
   /// The message; the batch is empty again.
   std::string take();
+  /// The same for tasks, of which there may be none; `settled` outcomes of the worker need not be kept any longer.
+  std::string take(std::uint64_t settled);
 
  private:
   void begin();
@@ -76,7 +78,11 @@ using Decoded = tl::expected<T, std::string>;
 
 Decoded<Hello> decode_hello(std::string_view message);
 Decoded<RunSettings> decode_setup(std::string_view message);
-Decoded<std::vector<Task>> decode_tasks(std::string_view message);
+struct TasksMessage {
+  std::uint64_t settled = 0;  ///< the worker's outcomes, from its first on, that its spool need not keep
+  std::vector<Task> tasks;
+};
+Decoded<TasksMessage> decode_tasks(std::string_view message);
 Decoded<std::vector<DispatchId>> decode_cancel(std::string_view message);
 Decoded<std::vector<Outcome>> decode_outcomes(std::string_view message);
 

@@ -34,6 +34,7 @@ Outcome whole_outcome() {
   outcome.started = {5};
   outcome.ended = {7};
   outcome.rank = 9;
+  outcome.begun = false;
   return outcome;
 }
 
@@ -41,7 +42,7 @@ std::string tasks_message() {
   Batch batch(MessageType::tasks);
   batch.add(whole_task());
   batch.add(Task());
-  return batch.take();
+  return batch.take(77);
 }
 
 std::string outcomes_message() {
@@ -56,21 +57,26 @@ RunSettings whole_settings() {
   settings.run_id = "r";
   settings.kill_after = std::chrono::milliseconds(7);
   settings.output_limit = 8;
+  settings.epoch = 12;
+  settings.spool = SpoolUse::results;
+  settings.sync = journal::Sync::none;
   settings.jobs = {{.resource = "job:a",
                     .kind = integrations::JobKind::exec,
                     .argv = {"a", "${b}"},
                     .stdout_mode = integrations::StdoutMode::text,
                     .cwd = integrations::WorkingDirectory::task_folder,
+                    .interrupted = integrations::Interrupted::fail,
                     .folder = "/jobs"},
                    {.resource = "job:s", .builtin = integrations::Builtin::sleep}};
   return settings;
 }
 
 TEST(Protocol, TasksArriveAsTheyWere) {
-  const auto tasks = decode_tasks(tasks_message());
-  ASSERT_TRUE(tasks.has_value()) << tasks.error();
-  ASSERT_EQ(tasks->size(), 2U);
-  const Task& task = tasks->front();
+  const auto message = decode_tasks(tasks_message());
+  ASSERT_TRUE(message.has_value()) << message.error();
+  EXPECT_EQ(message->settled, 77U);
+  ASSERT_EQ(message->tasks.size(), 2U);
+  const Task& task = message->tasks.front();
   const Task sent = whole_task();
   EXPECT_EQ(task.id, sent.id);
   EXPECT_EQ(task.job, sent.job);
@@ -82,6 +88,15 @@ TEST(Protocol, TasksArriveAsTheyWere) {
   EXPECT_EQ(task.item_index, sent.item_index);
   EXPECT_EQ(task.attempt, sent.attempt);
   EXPECT_EQ(task.task_token, sent.task_token);
+}
+
+TEST(Protocol, WhatIsSettledMayTravelAlone) {
+  Batch batch(MessageType::tasks);
+  const auto message = decode_tasks(batch.take(5));
+  ASSERT_TRUE(message.has_value()) << message.error();
+  EXPECT_EQ(message->settled, 5U);
+  EXPECT_TRUE(message->tasks.empty());
+  EXPECT_EQ(batch.count(), 0U);
 }
 
 TEST(Protocol, OutcomesArriveAsTheyWere) {
@@ -97,6 +112,7 @@ TEST(Protocol, OutcomesArriveAsTheyWere) {
   EXPECT_EQ(outcome.started, sent.started);
   EXPECT_EQ(outcome.ended, sent.ended);
   EXPECT_EQ(outcome.rank, sent.rank);
+  EXPECT_FALSE(outcome.begun);
 }
 
 TEST(Protocol, SettingsArriveAsTheyWere) {

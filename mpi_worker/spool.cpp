@@ -87,9 +87,13 @@ void Spool::started(const DispatchId& id, Timestamp time) {
   open_[id] = Open{segment_, UINT64_MAX};
 }
 
-void Spool::ended(const Outcome& outcome) {
+void Spool::over(const DispatchId& id) {
   ++outcomes_;
-  open_.erase(outcome.id);
+  open_.erase(id);
+}
+
+void Spool::ended(const Outcome& outcome) {
+  over(outcome.id);
   if (outcome.kind != OutcomeKind::cancelled) {
     append(outcome_event(outcome));
   }

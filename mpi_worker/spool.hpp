@@ -44,6 +44,8 @@ class Spool {
   void started(const DispatchId& id, Timestamp time);
   /// The task is over. A cancelled one leaves no record, but counts as an outcome all the same.
   void ended(const Outcome& outcome);
+  /// The task is over, and nothing is to be recorded of that; it counts as an outcome.
+  void over(const DispatchId& id);
   /// All that was recorded is durable when it returns: one sync for all that came together.
   Result<void> commit();
 

@@ -67,6 +67,7 @@ struct Outcome {
   Timestamp started;  ///< on the worker's clock
   Timestamp ended;
   std::uint32_t rank = 0;
+  bool begun = true;  ///< cancelled: false where it was still waiting for its turn
 };
 
 }  // namespace lockstep::worker

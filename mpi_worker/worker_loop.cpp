@@ -1,11 +1,13 @@
 #include "mpi_worker/worker_loop.hpp"
 
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
 #include <csignal>
+#include <deque>
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -13,8 +15,10 @@
 
 #include "mpi_worker/backoff.hpp"
 #include "mpi_worker/cores.hpp"
+#include "mpi_worker/descriptor.hpp"
 #include "mpi_worker/exec_runner.hpp"
 #include "mpi_worker/protocol.hpp"
+#include "mpi_worker/spool.hpp"
 
 namespace lockstep::worker {
 namespace {
@@ -41,6 +45,10 @@ class WorkerLoop {
     while (true) {
       const bool moved = take_messages() | advance();
       if (stopping_ && (!runner_ || runner_->running() == 0)) {
+        if (spool_) {
+          commit();
+        }
+        report();
         say_goodbye();
         return 0;
       }
@@ -96,13 +104,17 @@ class WorkerLoop {
       case MessageType::setup:
         if (auto settings = decode_setup(message); settings && !runner_) {
           settings_ = std::move(*settings);
-          runner_ = std::make_unique<Runner>(settings_, place_, slots_);
+          open_spool();
+          runner_ = std::make_unique<Runner>(settings_, place_, slots_, spool_.get());
           return;
         }
         break;
       case MessageType::tasks:
-        if (auto tasks = decode_tasks(message); tasks && runner_) {
-          for (Task& task : *tasks) {
+        if (auto decoded = decode_tasks(message); decoded && runner_) {
+          if (spool_) {
+            spool_->acknowledged(decoded->settled);
+          }
+          for (Task& task : decoded->tasks) {
             runner_->submit(std::move(task));
           }
           return;
@@ -131,29 +143,70 @@ class WorkerLoop {
     fmt::print(stderr, "lockstep: rank {}: a message of {} bytes makes no sense here\n", place_.rank, message.size());
   }
 
+  void open_spool() {
+    spooled_ = Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    spool_ = Spool::open(settings_, place_.rank, [fd = spooled_.get()] { eventfd_write(fd, 1); });
+  }
+
+  /// What has ended goes into the spool, and to rank 0 when it is durable there. What runs does not wait for the disk:
+  /// the next tasks were started before we get here, and the commit is left to the spool's own thread.
   bool advance() {
     if (!runner_) {
       return false;
     }
-    runner_->advance(outcomes_);
-    if (outcomes_.empty()) {
-      return false;
-    }
-    Batch batch(MessageType::outcomes);
-    for (Outcome& outcome : outcomes_) {
+    runner_->advance(ended_);
+    const bool any = !ended_.empty();
+    for (Outcome& outcome : ended_) {
       if (outcome.result.text_size() > kMaxPayload) {
         outcome.kind = OutcomeKind::failed;
         outcome.error = "States.DataLimitExceeded";
         outcome.cause = fmt::format("a result of {} bytes is longer than a message can be", outcome.result.text_size());
         outcome.result = Value();
       }
+      if (spool_) {
+        spool_->ended(outcome);
+      }
+      waiting_.push_back({spool_ ? spool_->last() : 0, std::move(outcome)});
+    }
+    ended_.clear();
+    if (any && spool_ && runner_->running() == 0 && runner_->waiting() == 0) {
+      commit();  // nothing else to do: without the way through another thread
+    }
+    return report() || any;
+  }
+
+  void commit() {
+    // A failure shows in report().
+    static_cast<void>(spool_->commit());
+  }
+
+  /// Sends the outcomes that are durable. A spool that has failed holds up nothing: rank 0's own journal makes the
+  /// outcomes durable; what is lost is the second net beneath it.
+  bool report() {
+    if (waiting_.empty()) {
+      return false;
+    }
+    std::uint64_t durable = spool_ ? spool_->durable() : UINT64_MAX;
+    if (spool_ && durable < waiting_.back().record && spool_->failure()) {
+      if (!std::exchange(complained_, true)) {
+        fmt::print(stderr, "lockstep: rank {} on {}: results are reported without being kept here first: {}\n",
+                   place_.rank, place_.host, spool_->failure()->message);
+      }
+      durable = UINT64_MAX;
+    }
+    Batch batch(MessageType::outcomes);
+    while (!waiting_.empty() && waiting_.front().record <= durable) {
+      const Outcome& outcome = waiting_.front().outcome;
       if (batch.count() > 0 && batch.bytes() + outcome.result.text_size() > kBatchBytes) {
         send(batch.take());
       }
       batch.add(outcome);
+      waiting_.pop_front();
+    }
+    if (batch.count() == 0) {
+      return false;
     }
     send(batch.take());
-    outcomes_.clear();
     return true;
   }
 
@@ -192,18 +245,31 @@ class WorkerLoop {
                                                     time);
       }
     }
-    pollfd fd = {runner_ ? runner_->descriptor() : -1, POLLIN, 0};
+    pollfd fds[2] = {{runner_ ? runner_->descriptor() : -1, POLLIN, 0}, {spooled_.get(), POLLIN, 0}};
     const timespec spec = {0, static_cast<long>(time.count())};
-    ppoll(&fd, 1, &spec, nullptr);
+    ppoll(fds, 2, &spec, nullptr);
+    if (fds[1].revents != 0) {
+      eventfd_t count = 0;
+      eventfd_read(spooled_.get(), &count);
+    }
   }
 
   const Place place_;
   const std::size_t slots_;
   Channel& channel_;
   const Heart& heart_;
+  struct Waiting {
+    std::uint64_t record = 0;  // of the spool
+    Outcome outcome;
+  };
+
   RunSettings settings_;
+  Descriptor spooled_;            // readable when the spool has made more durable
+  std::unique_ptr<Spool> spool_;  // null: the run wants none
   std::unique_ptr<Runner> runner_;
-  std::vector<Outcome> outcomes_;
+  std::vector<Outcome> ended_;   // scratch
+  std::deque<Waiting> waiting_;  // for the spool, in order
+  bool complained_ = false;
   Backoff backoff_;
   bool stopping_ = false;
 };

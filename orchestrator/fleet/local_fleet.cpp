@@ -8,6 +8,7 @@
 #include "mpi_worker/builtin.hpp"
 #include "mpi_worker/cores.hpp"
 #include "mpi_worker/exec_runner.hpp"
+#include "mpi_worker/spool.hpp"
 
 namespace lockstep::fleet {
 namespace {
@@ -17,10 +18,16 @@ constexpr std::size_t kMostAtOnce = 1024;
 /// After KILL; a process that even that does not end is beyond us.
 constexpr std::chrono::seconds kAfterKill{5};
 
+/// The journal lives in this process and gets a result at least as soon as a spool would: only markers are needed.
+FleetSettings with_markers_only(FleetSettings settings) {
+  settings.spool = std::min(settings.spool, worker::SpoolUse::markers);
+  return settings;
+}
+
 }  // namespace
 
 LocalFleet::LocalFleet(FleetSettings settings, std::size_t slots)
-    : settings_(std::move(settings)),
+    : settings_(with_markers_only(std::move(settings))),
       place_{0, worker::host_name()},
       slots_(slots != 0 ? slots : worker::usable_cores()) {}
 
@@ -41,6 +48,7 @@ void LocalFleet::dispatch(worker::Task task) {
   if (stopped_) {
     outcome.id = task.id;
     outcome.kind = worker::OutcomeKind::cancelled;
+    outcome.begun = false;
     outcome.started = outcome.ended = worker::now();
     at_once_.push_back(std::move(outcome));
     return;
@@ -84,7 +92,13 @@ void LocalFleet::cancel(const worker::DispatchId& id) {
 
 bool LocalFleet::collect(std::vector<worker::Outcome>& outcomes) {
   const std::size_t before = outcomes.size();
-  std::move(at_once_.begin(), at_once_.end(), std::back_inserter(outcomes));
+  const bool keeps = settings_.spool != worker::SpoolUse::none;
+  for (worker::Outcome& outcome : at_once_) {
+    if (keeps) {
+      settlement_.give_other();
+    }
+    outcomes.push_back(std::move(outcome));
+  }
   at_once_.clear();
   if (in_flight_ > 0) {
     mail_.to_service.clear();
@@ -92,6 +106,9 @@ bool LocalFleet::collect(std::vector<worker::Outcome>& outcomes) {
     in_flight_ -= mail_.outcomes.size();
     for (worker::Outcome& outcome : mail_.outcomes) {
       prefetch_.learn(outcome);
+      if (keeps) {
+        settlement_.give();
+      }
       outcomes.push_back(std::move(outcome));
     }
     mail_.outcomes.clear();
@@ -107,8 +124,16 @@ void LocalFleet::wait(std::chrono::microseconds limit, const Waker& waker, std::
   collect(outcomes);
 }
 
+void LocalFleet::settled(std::uint32_t /*rank*/) {
+  if (settings_.spool != worker::SpoolUse::none) {
+    settlement_.settle();
+    settled_.store(settlement_.count(), std::memory_order_relaxed);
+  }
+}
+
 void LocalFleet::run() {
-  worker::Runner runner(settings_, place_, slots_);
+  const std::unique_ptr<worker::Spool> spool = worker::Spool::open(settings_, place_.rank);
+  worker::Runner runner(settings_, place_, slots_, spool.get());
   std::vector<worker::Task> tasks;
   std::vector<worker::DispatchId> cancels;
   std::vector<worker::Outcome> outcomes;
@@ -150,6 +175,12 @@ void LocalFleet::run() {
     const bool at_end = stopping && runner.running() == 0;
     const std::chrono::microseconds limit = stopping ? std::chrono::microseconds(kWhileStopping) : kElse;
     runner.wait(more || at_end ? std::chrono::microseconds(0) : limit, mail_.to_runner.descriptor(), outcomes);
+    if (spool) {
+      for (const worker::Outcome& outcome : outcomes) {
+        spool->over(outcome.id);
+      }
+      spool->acknowledged(settled_.load(std::memory_order_relaxed));
+    }
     if (!outcomes.empty()) {
       const std::lock_guard lock(mail_.mutex);
       std::move(outcomes.begin(), outcomes.end(), std::back_inserter(mail_.outcomes));

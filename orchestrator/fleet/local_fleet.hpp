@@ -10,6 +10,7 @@
 
 #include "fleet/fleet.hpp"
 #include "fleet/prefetch.hpp"
+#include "fleet/settlement.hpp"
 
 namespace lockstep::fleet {
 
@@ -26,6 +27,7 @@ class LocalFleet final : public Fleet {
   void dispatch(worker::Task task) override;
   void cancel(const worker::DispatchId& id) override;
   void wait(std::chrono::microseconds limit, const Waker& waker, std::vector<worker::Outcome>& outcomes) override;
+  void settled(std::uint32_t rank) override;
   void stop() override;
   std::string describe() const override;
 
@@ -50,6 +52,8 @@ class LocalFleet final : public Fleet {
   Prefetch prefetch_;
   std::vector<worker::Outcome> at_once_;
   std::size_t in_flight_ = 0;  // with the runner
+  Settlement settlement_;
+  std::atomic<std::uint64_t> settled_{0};  // its count, for the runner's thread
   bool stopped_ = false;
   Mailbox mail_;
   std::thread thread_;

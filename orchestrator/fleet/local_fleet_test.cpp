@@ -130,5 +130,23 @@ TEST(LocalFleet, StopLeavesNothingRunning) {
   }
 }
 
+TEST(Settlement, CountsTheWorkersOutcomesInTheirOrder) {
+  Settlement settlement;
+  settlement.drop();
+  EXPECT_EQ(settlement.count(), 1U) << "nothing before it waits";
+  settlement.give();
+  settlement.drop();
+  settlement.give_other();
+  settlement.give();
+  EXPECT_EQ(settlement.count(), 1U);
+  settlement.settle();
+  EXPECT_EQ(settlement.count(), 3U);
+  settlement.settle();
+  EXPECT_EQ(settlement.count(), 3U) << "the spool does not know that one";
+  settlement.settle();
+  settlement.settle();
+  EXPECT_EQ(settlement.count(), 4U);
+}
+
 }  // namespace
 }  // namespace lockstep::fleet

@@ -6,6 +6,7 @@
 
 #include "fleet/sleep.hpp"
 #include "mpi_worker/builtin.hpp"
+#include "mpi_worker/spool.hpp"
 #include "mpi_worker/worker_loop.hpp"
 
 namespace lockstep::fleet {
@@ -191,8 +192,10 @@ void MpiFleet::send(Worker& one, std::string message) {
 }
 
 void MpiFleet::flush(Worker& one) {
-  if (one.batch.count() > 0) {
-    send(one, one.batch.take());
+  const std::uint64_t settled = one.settlement.count();
+  if (one.batch.count() > 0 || settled - one.told >= worker::Spool::kWorthAcknowledging) {
+    one.told = settled;
+    send(one, one.batch.take(settled));
   }
   if (!one.cancels.empty()) {
     send(one, worker::encode_cancel(one.cancels));
@@ -205,6 +208,17 @@ void MpiFleet::flush_all() {
     flush(of(rank));
   }
   dirty_.clear();
+}
+
+void MpiFleet::settled(std::uint32_t rank) {
+  if (rank == 0 || rank > workers_.size() || settings_.spool == worker::SpoolUse::none) {
+    return;
+  }
+  Worker& one = of(static_cast<int>(rank));
+  one.settlement.settle();
+  if (one.settlement.count() - one.told == worker::Spool::kWorthAcknowledging) {
+    dirty_.push_back(one.rank);
+  }
 }
 
 bool MpiFleet::take_messages(std::vector<Outcome>& outcomes) {
@@ -273,8 +287,12 @@ bool MpiFleet::handle_hello(Worker& one, std::string_view message) {
 
 void MpiFleet::handle_outcome(Worker& one, Outcome outcome, std::vector<Outcome>& outcomes) {
   const auto found = flights_.find(outcome.id);
+  const bool keeps = settings_.spool != worker::SpoolUse::none;
   if (found == flights_.end() || found->second.rank != one.rank) {
     ++dropped_;
+    if (keeps) {
+      one.settlement.drop();
+    }
     return;
   }
   --one.assigned;
@@ -285,8 +303,18 @@ void MpiFleet::handle_outcome(Worker& one, Outcome outcome, std::vector<Outcome>
   }
   if (outcome.kind == OutcomeKind::cancelled && !found->second.cancelled && !stopped_) {
     // The worker has missed us and ended it by itself.
-    retry(found, one, outcomes);
+    if (keeps) {
+      one.settlement.drop();
+    }
+    if (outcome.begun && never_twice(found->second)) {
+      give_interrupted(found, one, outcomes);
+    } else {
+      retry(found, one, outcomes);
+    }
     return;
+  }
+  if (keeps) {
+    one.settlement.give();
   }
   outcome.rank = static_cast<std::uint32_t>(one.rank);
   flights_.erase(found);
@@ -341,6 +369,7 @@ void MpiFleet::lose(Worker& one, std::string_view why, std::vector<Outcome>& out
   fmt::print(stderr, "lockstep: rank {} on {} is lost: {}; {} task{} in flight on it\n", one.rank, one.hello.host, why,
              one.assigned, one.assigned == 1 ? "" : "s");
   one.assigned = 0;
+  recover_spooled(one, outcomes);
   for (auto flight = flights_.begin(); flight != flights_.end();) {
     const auto next = std::next(flight);
     if (flight->second.rank == one.rank) {
@@ -349,6 +378,65 @@ void MpiFleet::lose(Worker& one, std::string_view why, std::vector<Outcome>& out
     flight = next;
   }
   pump();
+}
+
+/// Takes the outcomes that a lost rank has made durable but not reported, and ends the tasks that it has begun and that
+/// must not begin again.
+void MpiFleet::recover_spooled(const Worker& one, std::vector<Outcome>& outcomes) {
+  const auto in_flight = [&](const worker::DispatchId& id) {
+    const auto flight = flights_.find(id);
+    return flight != flights_.end() && flight->second.rank == one.rank ? flight : flights_.end();
+  };
+  if (settings_.spool == worker::SpoolUse::none || settings_.run_folder.empty() || stopped_) {
+    return;
+  }
+  std::vector<worker::DispatchId> begun;
+  const auto read = worker::read_spool(
+      settings_.run_folder, settings_.epoch, static_cast<std::uint32_t>(one.rank), [&](worker::SpoolRecord record) {
+        const auto flight = in_flight(record.id);
+        if (flight == flights_.end()) {
+          return;
+        }
+        if (record.kind == worker::SpoolRecord::Kind::started) {
+          begun.push_back(record.id);
+          return;
+        }
+        record.outcome.rank = 0;  // it has no spool any more that would have to be told
+        flights_.erase(flight);
+        outcomes.push_back(std::move(record.outcome));
+      });
+  const std::vector<std::string> troubles = read ? *read : std::vector<std::string>{read.error().message};
+  for (const std::string& trouble : troubles) {
+    fmt::print(stderr, "lockstep: {}\n", trouble);
+  }
+  if (!troubles.empty()) {
+    // Any of its tasks may have begun.
+    for (const auto& [id, flight] : flights_) {
+      if (flight.rank == one.rank) {
+        begun.push_back(id);
+      }
+    }
+  }
+  for (const worker::DispatchId& id : begun) {
+    const auto flight = in_flight(id);
+    if (flight != flights_.end() && !flight->second.cancelled && never_twice(flight->second)) {
+      give_interrupted(flight, one, outcomes);
+    }
+  }
+}
+
+bool MpiFleet::never_twice(const Flight& flight) const {
+  const auto job = static_cast<std::size_t>(flight.task.job);
+  return job < settings_.jobs.size() && settings_.jobs[job].interrupted == integrations::Interrupted::fail;
+}
+
+void MpiFleet::give_interrupted(Flights::iterator flight, const Worker& one, std::vector<Outcome>& outcomes) {
+  const worker::DispatchId id = flight->first;
+  flights_.erase(flight);
+  give(id, OutcomeKind::failed, std::string(worker::kTaskInterrupted),
+       fmt::format("the task had begun on rank {} on {}, which was lost, and its job must never start twice", one.rank,
+                   one.hello.host),
+       outcomes);
 }
 
 /// Hands a task of a lost rank on, unless it has been lost too often or nobody wants it any more.

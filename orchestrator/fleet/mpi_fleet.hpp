@@ -9,6 +9,7 @@
 
 #include "fleet/fleet.hpp"
 #include "fleet/prefetch.hpp"
+#include "fleet/settlement.hpp"
 #include "mpi_worker/backoff.hpp"
 #include "mpi_worker/channel.hpp"
 #include "mpi_worker/heart.hpp"
@@ -30,6 +31,7 @@ class MpiFleet final : public Fleet {
   void dispatch(worker::Task task) override;
   void cancel(const worker::DispatchId& id) override;
   void wait(std::chrono::microseconds limit, const Waker& waker, std::vector<worker::Outcome>& outcomes) override;
+  void settled(std::uint32_t rank) override;
   void stop() override;
   std::string describe() const override;
 
@@ -60,6 +62,8 @@ class MpiFleet final : public Fleet {
     Prefetch prefetch;
     worker::Batch batch{worker::MessageType::tasks};
     std::vector<worker::DispatchId> cancels;
+    Settlement settlement;
+    std::uint64_t told = 0;  // settled outcomes that it knows of
   };
   struct Flight {
     worker::Task task;
@@ -86,7 +90,10 @@ class MpiFleet final : public Fleet {
   void suspect(Worker& one, std::string_view why);
   bool look_for_lost(std::vector<worker::Outcome>& outcomes);
   void lose(Worker& one, std::string_view why, std::vector<worker::Outcome>& outcomes);
+  void recover_spooled(const Worker& one, std::vector<worker::Outcome>& outcomes);
   void retry(Flights::iterator flight, const Worker& one, std::vector<worker::Outcome>& outcomes);
+  bool never_twice(const Flight& flight) const;
+  void give_interrupted(Flights::iterator flight, const Worker& one, std::vector<worker::Outcome>& outcomes);
   void give(const worker::DispatchId& id, worker::OutcomeKind kind, std::string error, std::string cause,
             std::vector<worker::Outcome>& outcomes);
 

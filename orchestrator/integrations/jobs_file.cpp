@@ -107,7 +107,8 @@ constexpr std::array<std::pair<std::string_view, StdoutMode>, 3> kStdoutModes{
     {{"json", StdoutMode::json}, {"text", StdoutMode::text}, {"log", StdoutMode::log}}};
 constexpr std::array<std::pair<std::string_view, WorkingDirectory>, 2> kDirectories{
     {{"jobs", WorkingDirectory::jobs_folder}, {"task", WorkingDirectory::task_folder}}};
-constexpr std::array<std::pair<std::string_view, bool>, 2> kInterrupted{{{"rerun", true}, {"fail", false}}};
+constexpr std::array<std::pair<std::string_view, Interrupted>, 2> kInterrupted{
+    {{"rerun", Interrupted::rerun}, {"fail", Interrupted::fail}}};
 
 /// `cores` and `ranks`: one is what every job has.
 std::optional<Problem> check_one(const Json& json, std::string_view field) {
@@ -150,11 +151,7 @@ std::optional<Problem> read_field(const std::string& field, const Json& json, Jo
     return keep(read_word(json, field, kDirectories), job.cwd);
   }
   if (field == "interrupted") {
-    bool rerun = true;
-    if (std::optional<Problem> wrong = keep(read_word(json, field, kInterrupted), rerun)) {
-      return wrong;
-    }
-    return rerun ? std::nullopt : std::optional("field 'interrupted': \"fail\" is not supported by this version");
+    return keep(read_word(json, field, kInterrupted), job.interrupted);
   }
   if (field == "cores" || field == "ranks") {
     return check_one(json, field);

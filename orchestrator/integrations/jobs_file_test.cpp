@@ -105,8 +105,9 @@ TEST(JobsFile, RefusesWhatThisVersionDoesNotHonour) {
             "jobs.json: job 1 (job:a): field 'ranks': more than 1 is not supported by this version");
   EXPECT_EQ(entry_refusal(R"("exec":["a"],"cores":0)"),
             "jobs.json: job 1 (job:a): field 'cores' must be a whole number from 1");
-  EXPECT_EQ(entry_refusal(R"("exec":["a"],"interrupted":"fail")"),
-            "jobs.json: job 1 (job:a): field 'interrupted': \"fail\" is not supported by this version");
+  EXPECT_EQ(entry_refusal(R"("exec":["a"],"interrupted":"fail")"), "accepted");
+  EXPECT_EQ(entry_refusal(R"("exec":["a"],"interrupted":"perhaps")"),
+            "jobs.json: job 1 (job:a): field 'interrupted' must be one of \"rerun\", \"fail\"");
 }
 
 TEST(JobsFile, NamesEntryAndFieldOfAWrongValue) {

@@ -40,7 +40,10 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
       ids && lockstep::worker::encode_cancel(*ids) != message) {
     std::abort();
   }
-  check_batch(lockstep::worker::decode_tasks(message), MessageType::tasks);
+  if (auto tasks = lockstep::worker::decode_tasks(message)) {
+    check_batch(lockstep::worker::Decoded<std::vector<lockstep::worker::Task>>(std::move(tasks->tasks)),
+                MessageType::tasks);
+  }
   check_batch(lockstep::worker::decode_outcomes(message), MessageType::outcomes);
   return 0;
 }

@@ -1,0 +1,294 @@
+#include "mpi_worker/spool.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "journal/simulated_disk.hpp"
+#include "mpi_worker/spool_record.hpp"
+
+namespace lockstep::worker {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr journal::Epoch kEpoch = 12;
+constexpr std::uint32_t kRank = 7;
+
+class SpoolTest : public testing::Test {
+ protected:
+  SpoolTest() {
+    char folder[] = "/tmp/spool_test.XXXXXX";
+    folder_ = mkdtemp(folder);
+  }
+  ~SpoolTest() override { fs::remove_all(folder_); }
+
+  std::unique_ptr<Spool> make(journal::Epoch epoch = kEpoch, std::uint32_t rank = kRank) {
+    return std::make_unique<Spool>(folder_, epoch, rank, journal::Sync::group, nullptr);
+  }
+  static DispatchId id(std::uint64_t number) { return {1, (number << 32U) | 3U, 2}; }
+  static Outcome succeeded(std::uint64_t number, std::string text = "{\"ok\":true}") {
+    Outcome outcome;
+    outcome.id = id(number);
+    outcome.result = Value::from_text(std::move(text)).value();
+    outcome.started = {5'000'000};
+    outcome.ended = {7'250'000};
+    return outcome;
+  }
+  struct Read {
+    std::vector<SpoolRecord> records;
+    std::vector<std::string> warnings;
+  };
+  Read read() const {
+    Read all;
+    all.warnings = read_spools(folder_, [&](SpoolRecord record) { all.records.push_back(std::move(record)); }).value();
+    return all;
+  }
+  std::string spool_folder(journal::Epoch epoch = kEpoch) const {
+    return spools_folder(folder_) + "/" + spool_name(kRank, epoch);
+  }
+  std::vector<std::string> segments() const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(spool_folder())) {
+      const std::string name = entry.path().filename().string();
+      if (name.starts_with("seg-") && name.ends_with(".h5")) {
+        names.push_back(name);
+      }
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+  /// Records outcomes, in commits of a hundred, from `from` on until a new segment has begun; the next number.
+  std::uint64_t fill_segment(Spool& spool, std::uint64_t from) const {
+    const std::size_t before = segments().size();
+    while (segments().size() == before) {
+      for (int i = 0; i < 100; ++i) {
+        spool.ended(succeeded(from++));
+      }
+      EXPECT_TRUE(spool.commit());
+    }
+    return from;
+  }
+
+  std::string folder_;
+};
+
+TEST_F(SpoolTest, WhatWasCommittedIsRead) {
+  const auto spool = make();
+  spool->started(id(1), {4'000'000});
+  spool->ended(succeeded(1));
+  Outcome failed;
+  failed.id = id(2);
+  failed.kind = OutcomeKind::failed;
+  failed.error = "States.TaskFailed";
+  failed.cause = "exit status 3";
+  spool->ended(failed);
+  Outcome silent;
+  silent.id = {UINT64_MAX, UINT64_MAX, UINT32_MAX};
+  silent.kind = OutcomeKind::timed_out;
+  silent.error = kHeartbeatTimeout;
+  spool->ended(silent);
+  ASSERT_TRUE(spool->commit());
+  EXPECT_EQ(spool->durable(), spool->last());
+
+  const Read all = read();  // while it is being written
+  EXPECT_THAT(all.warnings, IsEmpty());
+  ASSERT_THAT(all.records, SizeIs(4));
+  EXPECT_EQ(all.records[0].kind, SpoolRecord::Kind::started);
+  EXPECT_EQ(all.records[0].id, id(1));
+  EXPECT_EQ(all.records[0].time.us, 4'000'000);
+  EXPECT_EQ(all.records[0].rank, kRank);
+  EXPECT_EQ(all.records[0].epoch, kEpoch);
+  EXPECT_EQ(all.records[1].kind, SpoolRecord::Kind::ended);
+  EXPECT_EQ(all.records[1].id, id(1));
+  EXPECT_EQ(all.records[1].outcome.kind, OutcomeKind::succeeded);
+  EXPECT_EQ(all.records[1].outcome.result.to_text(), "{\"ok\":true}");
+  EXPECT_EQ(all.records[1].outcome.started.us, 5'000'000);
+  EXPECT_EQ(all.records[1].outcome.ended.us, 7'250'000);
+  EXPECT_EQ(all.records[1].outcome.rank, kRank);
+  EXPECT_EQ(all.records[2].outcome.kind, OutcomeKind::failed);
+  EXPECT_EQ(all.records[2].outcome.error, "States.TaskFailed");
+  EXPECT_EQ(all.records[2].outcome.cause, "exit status 3");
+  EXPECT_EQ(all.records[3].outcome.id, silent.id);
+  EXPECT_EQ(all.records[3].outcome.kind, OutcomeKind::timed_out);
+  EXPECT_EQ(all.records[3].outcome.error, kHeartbeatTimeout);
+}
+
+TEST_F(SpoolTest, AnIdleRankCostsNothing) {
+  const auto spool = make();
+  EXPECT_TRUE(spool->commit());
+  spool->acknowledged(5);
+  EXPECT_TRUE(fs::is_empty(folder_));
+  EXPECT_THAT(read().records, IsEmpty());
+}
+
+TEST_F(SpoolTest, ACancelledTaskLeavesOnlyItsMarker) {
+  const auto spool = make();
+  spool->started(id(1), {});
+  Outcome outcome;
+  outcome.id = id(1);
+  outcome.kind = OutcomeKind::cancelled;
+  spool->ended(outcome);
+  ASSERT_TRUE(spool->commit());
+  ASSERT_THAT(read().records, SizeIs(1));
+  EXPECT_EQ(read().records[0].kind, SpoolRecord::Kind::started);
+}
+
+TEST_F(SpoolTest, ALongResultIsKeptBesideTheSegment) {
+  const auto spool = make();
+  const std::string text = "\"" + std::string(300'000, 'x') + "\"";
+  spool->ended(succeeded(1, text));
+  ASSERT_TRUE(spool->commit());
+  EXPECT_FALSE(fs::is_empty(spool_folder() + "/blobs"));
+  ASSERT_THAT(read().records, SizeIs(1));
+  EXPECT_EQ(read().records[0].outcome.result.to_text(), text);
+}
+
+TEST_F(SpoolTest, AcknowledgedSegmentsAreDeleted) {
+  const auto spool = make();
+  spool->ended(succeeded(0));
+  ASSERT_TRUE(spool->commit());
+  const std::uint64_t next = fill_segment(*spool, 1);
+  ASSERT_THAT(segments(), SizeIs(2));
+  spool->acknowledged(next - 500);
+  EXPECT_THAT(segments(), SizeIs(2)) << "the last outcomes of the first segment may not be durable elsewhere";
+  spool->acknowledged(next);
+  EXPECT_THAT(segments(), ElementsAre("seg-0000000002.h5"));
+  EXPECT_THAT(read().warnings, IsEmpty());
+}
+
+TEST_F(SpoolTest, TheMarkerOfARunningTaskIsKept) {
+  const auto spool = make();
+  spool->started(id(1'000'000), {});
+  ASSERT_TRUE(spool->commit());
+  std::uint64_t next = fill_segment(*spool, 1);
+  next = fill_segment(*spool, next);
+  spool->acknowledged(next);
+  EXPECT_THAT(segments(), ElementsAre("seg-0000000001.h5", "seg-0000000003.h5"));
+  EXPECT_EQ(read().records.front().id, id(1'000'000));
+
+  spool->ended(succeeded(1'000'000));
+  ASSERT_TRUE(spool->commit());
+  spool->acknowledged(next + 1);
+  EXPECT_THAT(segments(), ElementsAre("seg-0000000003.h5"));
+}
+
+TEST_F(SpoolTest, DamageCostsOnlyWhatItTouches) {
+  {
+    const auto spool = make();
+    for (std::uint64_t i = 1; i <= 3; ++i) {
+      spool->ended(succeeded(i, fmt::format("\"result number {}\"", i)));
+      ASSERT_TRUE(spool->commit());
+    }
+    const auto other = make(kEpoch, kRank + 1);
+    other->ended(succeeded(9));
+  }
+  const std::string path = spool_folder() + "/seg-0000000001.h5";
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  const std::size_t at = bytes.find("result number 2");
+  ASSERT_NE(at, std::string::npos);
+  file.clear();
+  file.seekp(static_cast<std::streamoff>(at));
+  file.put('R');
+  file.close();
+
+  const Read all = read();
+  EXPECT_THAT(all.warnings, ElementsAre(HasSubstr(path + " is damaged")));
+  ASSERT_THAT(all.records, SizeIs(2));
+  EXPECT_EQ(all.records[0].id, id(1));
+  EXPECT_EQ(all.records[1].id, id(9));
+}
+
+TEST_F(SpoolTest, WhatIsNoSpoolIsLeftAlone) {
+  fs::create_directories(spools_folder(folder_) + "/rank-x.e1");
+  fs::create_directories(spools_folder(folder_) + "/rank-00001");
+  fs::create_directories(spool_folder());
+  std::ofstream(spool_folder() + "/seg-0000000001.h5.tmp") << "half";
+  EXPECT_THAT(read().records, IsEmpty());
+  EXPECT_THAT(read().warnings, IsEmpty());
+  EXPECT_TRUE(remove_spools(folder_, kEpoch + 1));
+  EXPECT_FALSE(fs::exists(spool_folder()));
+  EXPECT_TRUE(fs::exists(spools_folder(folder_) + "/rank-00001"));
+}
+
+TEST_F(SpoolTest, OnlyEarlierEpochsAreRemoved) {
+  for (const journal::Epoch epoch : {kEpoch, kEpoch + 1}) {
+    const auto spool = make(epoch);
+    spool->ended(succeeded(epoch));
+  }
+  ASSERT_TRUE(remove_spools(folder_, kEpoch + 1));
+  ASSERT_THAT(read().records, SizeIs(1));
+  EXPECT_EQ(read().records[0].epoch, kEpoch + 1);
+  ASSERT_TRUE(remove_spools(folder_, kEpoch + 2));
+  EXPECT_FALSE(fs::exists(spools_folder(folder_)));
+  EXPECT_TRUE(remove_spools(folder_, kEpoch + 2)) << "there is nothing to remove";
+}
+
+TEST_F(SpoolTest, OneRankOfOneEpochIsReadAlone) {
+  for (const std::uint32_t rank : {kRank, kRank + 1}) {
+    const auto spool = make(kEpoch, rank);
+    spool->ended(succeeded(rank));
+  }
+  std::vector<std::uint32_t> ranks;
+  const auto done =
+      read_spool(folder_, kEpoch, kRank, [&](const SpoolRecord& record) { ranks.push_back(record.rank); });
+  EXPECT_TRUE(done);
+  EXPECT_THAT(ranks, ElementsAre(kRank));
+  EXPECT_THAT(read_spool(folder_, kEpoch, 99, [](const SpoolRecord&) { FAIL(); }).value(), IsEmpty());
+}
+
+TEST_F(SpoolTest, NothingIsDurableOnADiskThatFails) {
+  journal::SimulatedDisk measure;
+  ASSERT_TRUE(measure.make_folder("/run"));
+  Spool whole("/run", kEpoch, kRank, journal::Sync::group, nullptr, measure);
+  whole.ended(succeeded(1));
+  ASSERT_TRUE(whole.commit());
+  const std::uint64_t operations = measure.operations();
+  for (std::uint64_t at = 1; at < operations; ++at) {
+    for (const auto fault : {journal::SimulatedDisk::Fault::io_error, journal::SimulatedDisk::Fault::no_space}) {
+      journal::SimulatedDisk disk;
+      ASSERT_TRUE(disk.make_folder("/run"));
+      disk.fail_at(at, fault);
+      Spool spool("/run", kEpoch, kRank, journal::Sync::group, nullptr, disk);
+      spool.ended(succeeded(1));
+      const auto done = spool.commit();
+      EXPECT_EQ(done.has_value(), spool.durable() == spool.last()) << at;
+      EXPECT_EQ(done.has_value(), !spool.failure().has_value()) << at;
+      spool.ended(succeeded(2));
+      if (!done) {
+        EXPECT_FALSE(spool.commit()) << at;
+        EXPECT_LT(spool.durable(), spool.last()) << at;
+      }
+    }
+  }
+}
+
+TEST_F(SpoolTest, WhoWaitsIsTold) {
+  std::atomic<int> told{0};
+  RunSettings settings;
+  settings.run_folder = folder_;
+  settings.epoch = kEpoch;
+  settings.spool = SpoolUse::results;
+  const auto spool = Spool::open(settings, kRank, [&] { ++told; });
+  ASSERT_NE(spool, nullptr);
+  spool->ended(succeeded(1));
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (spool->durable() < spool->last() && std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_EQ(spool->durable(), 1U);
+  EXPECT_THAT(read().records, SizeIs(1));
+  settings.spool = SpoolUse::none;
+  EXPECT_EQ(Spool::open(settings, kRank), nullptr);
+}
+
+}  // namespace
+}  // namespace lockstep::worker
