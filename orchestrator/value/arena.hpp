@@ -14,6 +14,9 @@ class Arena {
  public:
   /// `first_block` bytes are set aside with the first allocation; later blocks double, up to 1 MiB.
   explicit Arena(std::size_t first_block = 256) : next_block_(first_block) {}
+  /// Hands out the `size` bytes at `memory` first, which must outlive the arena and be aligned to 8.
+  Arena(char* memory, std::size_t size)
+      : at_(memory), end_(memory + size), next_block_(size < 128 ? 256 : size * 2), capacity_(size) {}
   ~Arena();
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;

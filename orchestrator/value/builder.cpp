@@ -1,5 +1,6 @@
 #include "value/builder.hpp"
 
+#include <array>
 #include <cassert>
 #include <cmath>
 #include <limits>
@@ -30,10 +31,25 @@ struct Builder::Scratch {
   std::vector<Frame> frames;
   std::vector<Node> nodes;
   std::vector<Member> members;
+  // Keys that were used last: records repeat them, and one text for all saves memory and lets a reader compare
+  // addresses.
+  struct Key {
+    const char* text;
+    std::uint32_t size;
+    std::uint32_t hash;
+    std::uint64_t builder;  // whose arena holds it
+  };
+  std::array<Key, 64> keys{};
+  std::uint64_t builders = 0;
+
+  Key& key_for(std::uint32_t hash) { return keys[(hash >> 7) % keys.size()]; }
 };
 
-Builder::Builder(std::size_t expected_bytes) : tree_(new Tree(expected_bytes)) {
+Builder::Builder(std::size_t expected_bytes) : Builder(Tree::make(expected_bytes, true)) {}
+
+Builder::Builder(Tree* tree) : tree_(tree) {
   thread_local Scratch scratch;
+  serial_ = ++scratch.builders;
   scratch_ = &scratch;
   base_frames_ = scratch.frames.size();
   base_nodes_ = scratch.nodes.size();
@@ -44,7 +60,9 @@ Builder::~Builder() {
   scratch_->frames.resize(base_frames_);
   scratch_->nodes.resize(base_nodes_);
   scratch_->members.resize(base_members_, Member{});
-  delete tree_;
+  if (tree_ != nullptr) {
+    Tree::destroy(tree_);
+  }
 }
 
 void Builder::add(const Node& node, std::size_t text_size) {
@@ -94,7 +112,8 @@ void Builder::number(double value) {
   Node node;
   node.tag_ = Node::Tag::real;
   node.u_.real = value;
-  add(node, node.text_size());
+  // Alone it is in nobody's sum, and how long it is takes as long as writing it.
+  add(node, scratch_->frames.size() == base_frames_ ? 0 : node.text_size());
 }
 
 void Builder::spelled_number(std::string_view text) {
@@ -136,7 +155,7 @@ void Builder::add_copy(const Node& source) {
     case Node::Tag::object:
       begin_object();
       for (std::size_t i = 0; i < source.size(); ++i) {
-        key(source.member(i).key());
+        key(source.member(i).key(), source.member(i).key_hash);
         add_copy(source.member(i).value());
       }
       end_object();
@@ -193,8 +212,12 @@ void Builder::part(const Value& owner, const Node& node) {
   if (node.tag_ == Node::Tag::link) {
     document = node.u_.link->owner;
   }
+  if (!target.is_container()) {
+    add_copy(target);
+    return;
+  }
   const std::size_t size = target.text_size();
-  if (!target.is_container() || size < kSmall || document->chain_ >= kLongestChain) {
+  if (size < kSmall || document->chain_ >= kLongestChain) {
     add_copy(target);
     return;
   }
@@ -238,13 +261,25 @@ void Builder::begin_object() {
   scratch_->frames.push_back({true, 0, scratch_->members.size(), 2});
 }
 
-void Builder::key(std::string_view utf8) {
-  scratch_members_push(tree_->arena.copy(utf8));
+void Builder::key(std::string_view utf8, std::uint32_t hash) {
+  Scratch::Key& known = scratch_->key_for(hash);
+  const auto size = static_cast<std::uint32_t>(utf8.size());
+  if (known.builder != serial_ || known.hash != hash || known.size != size ||
+      !same_bytes(known.text, utf8.data(), size)) {
+    known = {tree_->arena.copy(utf8).data(), size, hash, serial_};
+  }
+  scratch_->members.push_back({known.text, size, hash, Node()});
 }
 
-void Builder::scratch_members_push(std::string_view key_in_place) {
-  scratch_->members.push_back(
-      {key_in_place.data(), static_cast<std::uint32_t>(key_in_place.size()), hash_key(key_in_place), Node()});
+void Builder::key_in_place(std::string_view key) {
+  const std::uint32_t hash = hash_key(key);
+  Scratch::Key& known = scratch_->key_for(hash);
+  const auto size = static_cast<std::uint32_t>(key.size());
+  if (known.builder != serial_ || known.hash != hash || known.size != size ||
+      !same_bytes(known.text, key.data(), size)) {
+    known = {key.data(), size, hash, serial_};
+  }
+  scratch_->members.push_back({known.text, size, hash, Node()});
 }
 
 void Builder::end_object() {
@@ -283,7 +318,7 @@ void Builder::end_members() {
       slot = member.key_hash & mask;
       while (table[slot] != UINT32_MAX) {
         Member& candidate = members[table[slot]];
-        if (candidate.key_hash == member.key_hash && candidate.key() == member.key()) {
+        if (candidate.has_key(member.key(), member.key_hash)) {
           same = &candidate;
           break;
         }
@@ -291,7 +326,7 @@ void Builder::end_members() {
       }
     } else {
       for (std::size_t k = 0; k < count && same == nullptr; ++k) {
-        if (members[k].key_hash == member.key_hash && members[k].key() == member.key()) {
+        if (members[k].has_key(member.key(), member.key_hash)) {
           same = &members[k];
         }
       }
@@ -324,7 +359,7 @@ void Builder::end_members() {
 
 Value Builder::finish() {
   assert(scratch_->frames.size() == base_frames_);
-  auto* document = new Document();
+  auto* document = new (tree_->document_memory()) Document();
   document->chain_ = chain_;
   document->tree_.store(tree_, std::memory_order_release);
   tree_ = nullptr;

@@ -37,7 +37,9 @@ class Builder {
   void end_array();
   void begin_object();
   /// The key of the next value. The same key again replaces the earlier member's value and keeps its place.
-  void key(std::string_view utf8);
+  void key(std::string_view utf8) { key(utf8, hash_key(utf8)); }
+  /// The same where hash_key(utf8) is known.
+  void key(std::string_view utf8, std::uint32_t hash);
   void end_object();
 
   /// The value that was built. Requires that every begin has its end.
@@ -48,16 +50,19 @@ class Builder {
   struct Frame;
   struct Scratch;
 
+  explicit Builder(Tree* tree);
   void add(const Node& node, std::size_t text_size);
   void add_copy(const Node& node);
   void add_link(const Document* owner, const Node& node, std::uint32_t chain);
   void end_members();
-  void scratch_members_push(std::string_view key_in_place);
+  /// A key that lives as long as the tree already.
+  void key_in_place(std::string_view key);
 
   Tree* tree_;
   std::uint32_t chain_ = 0;
   Scratch* scratch_;
   std::size_t base_frames_, base_nodes_, base_members_;
+  std::uint64_t serial_;  // tells this builder's keys from those of others in the scratch
 };
 
 }  // namespace lockstep

@@ -21,6 +21,19 @@ int decimal_digits(std::int64_t value) {
   return digits;
 }
 
+// Whether eight characters are ASCII and none of them needs an escape.
+bool is_simple(const char* p) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101U;
+  constexpr std::uint64_t kHigh = 0x8080808080808080U;
+  std::uint64_t word = 0;
+  std::memcpy(&word, p, 8);
+  const std::uint64_t quote = word ^ (kOnes * '"');
+  const std::uint64_t backslash = word ^ (kOnes * '\\');
+  // Where a byte is zero (or below 0x20), taking away one (or 0x20) borrows into its high bit.
+  const std::uint64_t special = (word - kOnes * 0x20) | (quote - kOnes) | (backslash - kOnes);
+  return ((word | special) & kHigh) == 0;
+}
+
 bool is_surrogate(std::string_view text, std::size_t i) {
   return static_cast<unsigned char>(text[i]) == 0xED && i + 2 < text.size() &&
          static_cast<unsigned char>(text[i + 1]) >= 0xA0;
@@ -44,39 +57,6 @@ std::string_view to_string(Kind kind) {
       return "object";
   }
   return "null";
-}
-
-Kind Node::kind() const {
-  switch (tag_) {
-    case Tag::null:
-      return Kind::null;
-    case Tag::boolean:
-      return Kind::boolean;
-    case Tag::integer:
-    case Tag::real:
-    case Tag::spelled:
-      return Kind::number;
-    case Tag::string:
-      return Kind::string;
-    case Tag::array:
-      return Kind::array;
-    case Tag::object:
-      return Kind::object;
-    case Tag::link:
-      return u_.link->node->kind();
-  }
-  return Kind::null;
-}
-
-double Node::as_double() const {
-  switch (tag_) {
-    case Tag::integer:
-      return static_cast<double>(u_.integer);
-    case Tag::real:
-      return u_.real;
-    default:
-      return u_.spelled->value;
-  }
 }
 
 std::optional<std::int64_t> Node::as_integer() const {
@@ -104,15 +84,18 @@ void Node::append_number(std::string& out) const {
 }
 
 const Node* Node::find(std::string_view key) const {
+  return count_ == 0 ? nullptr : find(key, hash_key(key));
+}
+
+const Node* Node::find(std::string_view key, std::uint32_t hash) const {
   if (count_ == 0) {
     return nullptr;
   }
-  const std::uint32_t hash = hash_key(key);
   const std::uint32_t mask = header()->index_mask;
   if (mask == 0) {
     for (std::size_t i = 0; i < count_; ++i) {
       const Member& member = u_.members[i];
-      if (member.key_hash == hash && member.key() == key) {
+      if (member.has_key(key, hash)) {
         return &member.value();
       }
     }
@@ -121,7 +104,7 @@ const Node* Node::find(std::string_view key) const {
   const auto* table = reinterpret_cast<const std::uint32_t*>(header()) - (std::size_t{mask} + 1);
   for (std::uint32_t slot = hash & mask; table[slot] != UINT32_MAX; slot = (slot + 1) & mask) {
     const Member& member = u_.members[table[slot]];
-    if (member.key_hash == hash && member.key() == key) {
+    if (member.has_key(key, hash)) {
       return &member.value();
     }
   }
@@ -155,20 +138,29 @@ std::size_t Node::text_size() const {
 }
 
 std::uint32_t hash_key(std::string_view key) {
-  // FNV-1a over eight bytes at a time: keys are short, and only equality within one process depends on it.
+  // FNV-1a over eight bytes at a time: keys are short, and only equality within one process depends on it. The last
+  // bytes are read as a whole too (some of them twice): gathering them one by one would take longer than all else.
   std::uint64_t hash = 0xCBF29CE484222325U ^ key.size();
   const char* p = key.data();
-  std::size_t left = key.size();
-  while (left >= 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, p, 8);
-    hash = (hash ^ word) * 0x9E3779B97F4A7C15U;
-    hash ^= hash >> 32;
-    p += 8;
-    left -= 8;
-  }
+  const std::size_t size = key.size();
   std::uint64_t word = 0;
-  std::memcpy(&word, p, left);
+  if (size >= 8) {
+    for (const char* last = p + size - 8; p < last; p += 8) {
+      std::memcpy(&word, p, 8);
+      hash = (hash ^ word) * 0x9E3779B97F4A7C15U;
+      hash ^= hash >> 32;
+    }
+    std::memcpy(&word, key.data() + size - 8, 8);
+  } else if (size >= 4) {
+    std::uint32_t low = 0;
+    std::uint32_t high = 0;
+    std::memcpy(&low, p, 4);
+    std::memcpy(&high, p + size - 4, 4);
+    word = low | std::uint64_t{high} << 32;
+  } else if (size > 0) {
+    const auto byte = [p](std::size_t i) { return std::uint64_t{static_cast<unsigned char>(p[i])}; };
+    word = byte(0) | byte(size / 2) << 8 | byte(size - 1) << 16;
+  }
   hash = (hash ^ word) * 0x9E3779B97F4A7C15U;
   hash = (hash ^ (hash >> 32)) * 0xD6E8FEB86659FD93U;  // or the last characters would not reach the low bits
   return static_cast<std::uint32_t>(hash >> 32);
@@ -211,7 +203,7 @@ bool equal(const Node& a, const Node& b) {
       }
       for (std::size_t i = 0; i < a.size(); ++i) {
         const Member& member = a.member(i);
-        const Node* other = b.find(member.key());
+        const Node* other = b.find(member.key(), member.key_hash);
         if (other == nullptr || !equal(member.value(), *other)) {
           return false;
         }
@@ -364,7 +356,11 @@ void append_json_double(std::string& out, double value) {
 
 StringTraits string_traits(std::string_view utf8) {
   StringTraits traits{true, true, utf8.size() + 2};
-  for (std::size_t i = 0; i < utf8.size(); ++i) {
+  std::size_t i = 0;
+  while (i + 8 <= utf8.size() && is_simple(utf8.data() + i)) {
+    i += 8;
+  }
+  for (; i < utf8.size(); ++i) {
     const auto c = static_cast<unsigned char>(utf8[i]);
     if (c >= 0x80) {
       traits.ascii = false;

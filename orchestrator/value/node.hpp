@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,7 +25,11 @@ class Node {
  public:
   Node() = default;
 
-  Kind kind() const;
+  Kind kind() const {
+    constexpr Kind kKinds[] = {Kind::null,   Kind::boolean, Kind::number, Kind::number,
+                               Kind::number, Kind::string,  Kind::array,  Kind::object};
+    return kKinds[static_cast<std::size_t>(target().tag_)];
+  }
   bool is_null() const { return tag_ == Tag::null; }
   bool is_boolean() const { return tag_ == Tag::boolean; }
   bool is_number() const { return tag_ == Tag::integer || tag_ == Tag::real || tag_ == Tag::spelled; }
@@ -37,7 +42,9 @@ class Node {
   bool as_boolean() const { return u_.integer != 0; }
 
   /// Requires is_number(): the nearest IEEE binary64; ±infinity beyond its range.
-  double as_double() const;
+  double as_double() const {
+    return tag_ == Tag::integer ? static_cast<double>(u_.integer) : tag_ == Tag::real ? u_.real : u_.spelled->value;
+  }
   /// Requires is_number(): the value if it is an integer in int64's range (so for 5, 5.0 and 5e0), else nothing.
   std::optional<std::int64_t> as_integer() const;
   /// Requires is_number(): whether it is a plain int64 spelled as such (so 5, but neither 5.0 nor 5e0).
@@ -60,6 +67,8 @@ class Node {
   const Member& member(std::size_t i) const;
   /// The value of member `key`, or null where there is none; requires is_object().
   const Node* find(std::string_view key) const;
+  /// The same where hash_key(key) is known.
+  const Node* find(std::string_view key, std::uint32_t hash) const;
 
   /// Levels of arrays and objects in this value: 0 for a scalar. Saturates at 65,535.
   std::size_t depth() const { return depth_; }
@@ -117,6 +126,8 @@ static_assert(sizeof(Node) == 16);
 /// One member of an object.
 struct Member {
   std::string_view key() const { return {key_text, key_size}; }
+  /// Whether its key is `key`, whose hash_key() is `hash`.
+  bool has_key(std::string_view key, std::uint32_t hash) const;
   const Node& value() const { return node.target(); }
 
   const char* key_text;
@@ -125,8 +136,36 @@ struct Member {
   Node node;               ///< perhaps a link: read it through value(), or hand it to Builder::part()
 };
 
+/// The node of Value().
+inline constexpr Node kNullNode{};
+
+/// Whether `size` bytes are the same; for texts as short as keys are, faster than a call of memcmp.
+inline bool same_bytes(const char* a, const char* b, std::size_t size) {
+  const auto differ = [a, b](std::size_t at, auto word) {
+    auto other = word;
+    std::memcpy(&word, a + at, sizeof word);
+    std::memcpy(&other, b + at, sizeof other);
+    return word ^ other;
+  };
+  if (size > 16) {
+    return std::memcmp(a, b, size) == 0;
+  }
+  if (size >= 8) {
+    return (differ(0, std::uint64_t{}) | differ(size - 8, std::uint64_t{})) == 0;
+  }
+  if (size >= 4) {
+    return (differ(0, std::uint32_t{}) | differ(size - 4, std::uint32_t{})) == 0;
+  }
+  return size == 0 || (a[0] == b[0] && a[size / 2] == b[size / 2] && a[size - 1] == b[size - 1]);
+}
+
 inline const Member& Node::member(std::size_t i) const {
   return u_.members[i];
+}
+
+inline bool Member::has_key(std::string_view key, std::uint32_t hash) const {
+  return key_hash == hash && key_size == key.size() &&
+         (key_text == key.data() || same_bytes(key_text, key.data(), key.size()));
 }
 
 /// The hash that Member::key_hash holds; not stable across versions, never stored.

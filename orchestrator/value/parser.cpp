@@ -11,7 +11,8 @@ namespace lockstep {
 /// Trusts its text (check_json has seen it), so it looks at each byte once and checks nothing.
 class Parser {
  public:
-  explicit Parser(std::string_view text) : at_(text.data()), end_(at_ + text.size()), builder_(text.size() * 2 + 64) {}
+  explicit Parser(std::string_view text)
+      : at_(text.data()), end_(at_ + text.size()), builder_(Tree::make(text.size() * 2 + 64, false)) {}
 
   const Tree* run() {
     value();
@@ -101,7 +102,7 @@ class Parser {
       while (true) {
         skip_blanks();
         const std::string_view key = string();
-        builder_.scratch_members_push(key);
+        builder_.key_in_place(key);
         skip_blanks();
         ++at_;  // the colon
         value();

@@ -17,28 +17,18 @@ const Value& shared_constant(Make make) {
 
 }  // namespace
 
-Document::~Document() {
+void Document::destroy() const {
   delete text_.load(std::memory_order_relaxed);
-  delete tree_.load(std::memory_order_relaxed);
-}
-
-Value::Value()
-    : Value(shared_constant([] {
-        Builder builder(16);
-        builder.null();
-        return builder.finish();
-      })) {}
-
-Value::Value(Value&& other) noexcept : Value() {
-  std::swap(document_, other.document_), std::swap(node_, other.node_);
-}
-
-Value& Value::operator=(const Value& other) {
-  other.document_->retain();
-  document_->release();
-  document_ = other.document_;
-  node_ = other.node_;
-  return *this;
+  const Tree* tree = tree_.load(std::memory_order_relaxed);
+  if (tree != nullptr && tree->with_document) {
+    this->~Document();
+    Tree::destroy(tree);  // and this document's memory with it
+    return;
+  }
+  if (tree != nullptr) {
+    Tree::destroy(tree);
+  }
+  delete this;
 }
 
 Result<Value> Value::from_text(std::string text) {
@@ -57,12 +47,15 @@ Value Value::from_checked_text(std::string text) {
 }
 
 Value Value::boolean(bool value) {
-  const auto make = [](bool which) {
-    Builder builder(16);
-    builder.boolean(which);
-    return builder.finish();
+  static constexpr auto make = [](bool which) {
+    Node node;
+    node.tag_ = Node::Tag::boolean;
+    node.u_.integer = which ? 1 : 0;
+    return node;
   };
-  return value ? shared_constant([&] { return make(true); }) : shared_constant([&] { return make(false); });
+  static constexpr Node kTrue = make(true);
+  static constexpr Node kFalse = make(false);
+  return {nullptr, value ? &kTrue : &kFalse};
 }
 
 Value Value::integer(std::int64_t value) {
@@ -98,22 +91,26 @@ const Node& Value::root() const {
     if (document_->tree_.compare_exchange_strong(tree, parsed, std::memory_order_acq_rel, std::memory_order_acquire)) {
       tree = parsed;
     } else {
-      delete parsed;  // another thread was first; its tree is in `tree`
+      Tree::destroy(parsed);  // another thread was first; its tree is in `tree`
     }
   }
   return tree->root;
 }
 
 Value Value::part(const Node& part) const {
+  if (document_ == nullptr) {
+    return *this;
+  }
   const Node& whole = root();
   if (&part == &whole) {
     document_->retain();
     return Value(document_, nullptr);
   }
   constexpr std::size_t kLargestWaste = 4;
-  constexpr std::size_t kSmall = 256;
+  constexpr std::size_t kSmall = 256;  // a document that is no larger than a copy would be is shared, whatever the part
   const std::size_t size = part.text_size();
-  if (!part.is_container() || size < kSmall || size < whole.text_size() / kLargestWaste) {
+  const std::size_t whole_size = whole.text_size();
+  if (whole_size > kSmall && (!part.is_container() || size < kSmall || size < whole_size / kLargestWaste)) {
     Builder builder(size + 64);
     builder.part(*this, part);
     return builder.finish();

@@ -29,7 +29,7 @@ class Document {
   void retain() const { references_.fetch_add(1, std::memory_order_relaxed); }
   void release() const {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-      delete this;
+      destroy();
     }
   }
 
@@ -37,7 +37,8 @@ class Document {
   friend class Value;
   friend class Builder;
   Document() = default;
-  ~Document();
+  ~Document() = default;
+  void destroy() const;
 
   mutable std::atomic<std::uint32_t> references_{1};
   std::uint32_t chain_ = 0;  // how many documents deep its links reach; bounds what one value can keep alive
@@ -49,17 +50,30 @@ class Document {
 /// threads.
 class Value {
  public:
-  /// null
-  Value();
-  Value(const Value& other) : document_(other.document_), node_(other.node_) { document_->retain(); }
-  Value(Value&& other) noexcept;
-  Value& operator=(const Value& other);
+  /// null, which needs no document
+  Value() noexcept : document_(nullptr), node_(&kNullNode) {}
+  Value(const Value& other) : document_(other.document_), node_(other.node_) {
+    if (document_ != nullptr) {
+      document_->retain();
+    }
+  }
+  /// Leaves null behind.
+  Value(Value&& other) noexcept
+      : document_(std::exchange(other.document_, nullptr)), node_(std::exchange(other.node_, &kNullNode)) {}
+  Value& operator=(const Value& other) {
+    Value copy(other);
+    return *this = std::move(copy);
+  }
   Value& operator=(Value&& other) noexcept {
     std::swap(document_, other.document_);
     std::swap(node_, other.node_);
     return *this;
   }
-  ~Value() { document_->release(); }
+  ~Value() {
+    if (document_ != nullptr) {
+      document_->release();
+    }
+  }
 
   /// Checks `text` (one JSON value, UTF-8, at most kMaxDepth deep) without parsing it and keeps it as it is. The error
   /// says what is wrong and at which line and column.
@@ -108,8 +122,8 @@ class Value {
   Value(const Document* adopted, const Node* node) : document_(adopted), node_(node) {}
   const Node& root() const;
 
-  const Document* document_;
-  const Node* node_;  // null: the document's root, perhaps not parsed yet
+  const Document* document_;  // null: a constant
+  const Node* node_;          // null: the document's root, perhaps not parsed yet
 };
 
 /// Where a text stops being JSON.
