@@ -37,7 +37,10 @@ Value make_context(const Execution& execution, const Strand& strand, const std::
   member(builder, "Name", execution.identity->name);
   member(builder, "RoleArn", execution.identity->role_arn);
   builder.key("RedriveCount");
-  builder.integer(0);
+  builder.integer(execution.redrive_count);
+  if (execution.redriven_at) {
+    member(builder, "RedriveTime", format_timestamp(*execution.redriven_at));
+  }
   builder.end_object();
 
   builder.key("StateMachine");

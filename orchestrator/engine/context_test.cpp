@@ -68,7 +68,8 @@ TEST(Context, HoldsANewTokenForEachAttempt) {
   const DispatchTask second = world.next_dispatch();
   EXPECT_NE(first.token, second.token);
   world.succeed(second.id);
-  world.ended(Status::succeeded);
+  world.answer(second.token, "1");
+  world.ended(Status::succeeded, "1");
 }
 
 }  // namespace

@@ -9,7 +9,9 @@ bool shows_in_history(const EventBody& body) {
   return std::visit(
       [](const auto& b) {
         using Body = std::decay_t<decltype(b)>;
-        if constexpr (std::is_same_v<Body, WaitStarted> || std::is_same_v<Body, RetryScheduled>) {
+        if constexpr (std::is_same_v<Body, WaitStarted> || std::is_same_v<Body, RetryScheduled> ||
+                      std::is_same_v<Body, TaskRedispatched> || std::is_same_v<Body, HeartbeatReceived> ||
+                      std::is_same_v<Body, RequestTaken>) {
           return false;
         } else if constexpr (std::is_same_v<Body, ChildSucceeded> || std::is_same_v<Body, ChildFailed> ||
                              std::is_same_v<Body, ChildAborted>) {
@@ -31,6 +33,12 @@ void Engine::handle(const Input& input, Step& step) {
     decider.take_outcome(*outcome);
   } else if (const auto* stop = std::get_if<StopExecution>(&input.body)) {
     decider.stop(*stop);
+  } else if (const auto* answer = std::get_if<AnswerTask>(&input.body)) {
+    decider.take_answer(*answer);
+  } else if (const auto* redrive = std::get_if<RedriveExecution>(&input.body)) {
+    decider.redrive(*redrive);
+  } else if (const auto* again = std::get_if<RedispatchTask>(&input.body)) {
+    decider.redispatch(*again);
   }
   decider.proceed();
 }
@@ -73,7 +81,7 @@ void Decider::start(const StartExecution& start) {
 }
 
 void Decider::proceed() {
-  while (!engine_.timers_.empty() && engine_.timers_.top().deadline <= now_) {
+  while (!engine_.timers_held_ && !engine_.timers_.empty() && engine_.timers_.top().deadline <= now_) {
     const Engine::Timer timer = engine_.timers_.top();
     engine_.timers_.pop();
     if (!engine_.is_live(timer)) {
@@ -112,7 +120,7 @@ void Decider::run(Execution& execution, Strand& strand) {
     }
     const bool more = advance(execution, *at);
     at = execution.find(id);
-    if (!more) {
+    if (!more || (at != nullptr && at->given_up)) {
       break;
     }
   }
@@ -154,6 +162,14 @@ bool Decider::advance(Execution& execution, Strand& strand) {
       }
       begin_work(execution, strand);
       return true;
+    case Phase::callback: {
+      const Call& call = *strand.call;
+      if ((!call.timeout_at && !call.heartbeat_at) || strand.deadline > now_) {
+        return false;
+      }
+      emit(execution, strand, TaskTimedOut{call.heartbeat_at == strand.deadline && call.timeout_at != strand.deadline});
+      return true;
+    }
     case Phase::children:
       return continue_children(execution, strand);
     case Phase::result_ready:
@@ -223,15 +239,62 @@ void Decider::time_out(Execution& execution) {
   step_.effects.emplace_back(EndExecution{execution.id, Status::timed_out, Value(), std::nullopt, std::nullopt});
 }
 
+void Decider::answer(Execution* execution, const std::string& request, Verdict verdict) {
+  if (request.empty()) {
+    return;
+  }
+  // What changed nothing needs no record: it would be answered the same way again.
+  if (execution != nullptr && verdict == Verdict::accepted) {
+    emit(*execution, StrandId::none, asl::StateId::none, RequestTaken{request, verdict}, 0);
+  }
+  step_.effects.emplace_back(AnswerRequest{request, verdict});
+}
+
+bool Decider::answered_before(const Execution& execution, const std::string& request) {
+  for (const RequestTaken& taken : execution.requests) {
+    if (taken.request == request) {
+      step_.effects.emplace_back(AnswerRequest{request, taken.verdict});
+      return true;
+    }
+  }
+  return false;
+}
+
 void Decider::stop(const StopExecution& stop) {
   const auto found = engine_.executions_.find(stop.id);
-  if (found == engine_.executions_.end() || found->second->status != Status::running) {
+  if (found == engine_.executions_.end()) {
+    answer(nullptr, stop.request, Verdict::execution_does_not_exist);
     return;
   }
   Execution& execution = *found->second;
-  cancel_tasks(execution);
-  emit(execution, StrandId::none, asl::StateId::none, ExecutionAborted{stop.error, stop.cause}, 0);
-  step_.effects.emplace_back(EndExecution{execution.id, Status::aborted, Value(), stop.error, stop.cause});
+  if (answered_before(execution, stop.request)) {
+    return;
+  }
+  if (execution.status == Status::running) {
+    cancel_tasks(execution);
+    emit(execution, StrandId::none, asl::StateId::none, ExecutionAborted{stop.error, stop.cause}, 0);
+    step_.effects.emplace_back(EndExecution{execution.id, Status::aborted, Value(), stop.error, stop.cause});
+  }
+  answer(&execution, stop.request, Verdict::accepted);
+}
+
+void Decider::redrive(const RedriveExecution& redrive) {
+  const auto found = engine_.executions_.find(redrive.id);
+  if (found == engine_.executions_.end()) {
+    answer(nullptr, redrive.request, Verdict::execution_does_not_exist);
+    return;
+  }
+  Execution& execution = *found->second;
+  if (answered_before(execution, redrive.request)) {
+    return;
+  }
+  if (execution.status == Status::running || execution.status == Status::succeeded || execution.strands.empty()) {
+    answer(&execution, redrive.request, Verdict::execution_not_redrivable);
+    return;
+  }
+  emit(execution, StrandId::none, asl::StateId::none, ExecutionRedriven{execution.redrive_count + 1},
+       execution.last_event_id);
+  answer(&execution, redrive.request, Verdict::accepted);
 }
 
 }  // namespace lockstep::engine

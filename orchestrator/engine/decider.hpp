@@ -20,6 +20,9 @@ class Decider {
   void start(const StartExecution& start);
   void take_outcome(const TaskOutcome& outcome);
   void stop(const StopExecution& stop);
+  void take_answer(const AnswerTask& answer);
+  void redrive(const RedriveExecution& redrive);
+  void redispatch(const RedispatchTask& again);
   /// Fires the timers that are due, then lets ready strands go on until none is ready or the budget is spent.
   void proceed();
 
@@ -35,6 +38,14 @@ class Decider {
   void emit(const Execution& execution, StrandId strand, asl::StateId state, EventBody body, std::uint64_t previous);
   void emit(const Execution& execution, const Strand& strand, EventBody body);
   std::uint64_t random();
+  /// Ends a request. `execution`: whose state it changed; null: none's.
+  void answer(Execution* execution, const std::string& request, Verdict verdict);
+  /// Whether the request was dealt with before; then its answer is given again.
+  bool answered_before(const Execution& execution, const std::string& request);
+  /// Asks for a worker for the strand's task, which is out.
+  void dispatch(const Execution& execution, const Strand& strand);
+  Strand* find_dispatch(const DispatchId& id, Execution*& execution);
+  void say_started(Execution& execution, Strand& strand, Timestamp at);
   StrandEnvironment environment_for(const Execution& execution, const Strand& strand) {
     return StrandEnvironment(execution, strand, now_, [this] { return random(); });
   }

@@ -1,5 +1,7 @@
 #include "engine/engine.hpp"
 
+#include <algorithm>
+
 namespace lockstep::engine {
 
 const Execution* Engine::find(ExecutionId id) const {
@@ -7,11 +9,20 @@ const Execution* Engine::find(ExecutionId id) const {
   return found == executions_.end() ? nullptr : found->second.get();
 }
 
+void Engine::forget_request(ExecutionId id, const std::string& request) {
+  if (const auto found = executions_.find(id); found != executions_.end()) {
+    std::erase_if(found->second->requests, [&](const RequestTaken& taken) { return taken.request == request; });
+  }
+}
+
 void Engine::forget(ExecutionId id) {
   executions_.erase(id);
 }
 
 std::optional<Timestamp> Engine::next_deadline() {
+  if (timers_held_) {
+    return std::nullopt;
+  }
   while (!timers_.empty() && !is_live(timers_.top())) {
     timers_.pop();
   }
@@ -28,8 +39,10 @@ std::string Engine::check_invariants() const {
       return fmt::format("execution {}, strand {}", static_cast<std::uint64_t>(id), static_cast<std::uint32_t>(strand));
     };
     if (execution->status != Status::running) {
-      if (!execution->strands.empty()) {
-        return fmt::format("execution {} is over but has strands", static_cast<std::uint64_t>(id));
+      for (const auto& [strand_id, strand] : execution->strands) {
+        if (execution->status == Status::succeeded || !strand.given_up) {
+          return name(strand_id) + " goes on though its execution is over";
+        }
       }
       continue;
     }
@@ -52,7 +65,21 @@ std::string Engine::check_invariants() const {
         if (strand.index >= parent->children->results.size()) {
           return name(strand_id) + " stands outside its parent's results";
         }
-        ++children_of[strand.parent];
+        if (!strand.given_up) {
+          ++children_of[strand.parent];
+        } else if (std::count(parent->children->given_up.begin(), parent->children->given_up.end(), strand_id) != 1) {
+          return name(strand_id) + " is given up, but its parent does not know";
+        }
+      }
+      if (strand.given_up) {
+        if (strand.phase == Phase::task || strand.phase == Phase::waiting || strand.phase == Phase::retrying ||
+            strand.phase == Phase::callback || strand.queued) {
+          return name(strand_id) + " is given up but goes on";
+        }
+        continue;
+      }
+      if ((strand.phase == Phase::task || strand.phase == Phase::callback) != (strand.call != nullptr)) {
+        return name(strand_id) + " has a task out without its parameters, or the other way round";
       }
       if (strand.previous > execution->last_event_id) {
         return name(strand_id) + " follows an event that has not happened";

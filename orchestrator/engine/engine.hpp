@@ -31,6 +31,8 @@ class Engine {
   void handle(const Input& input, Step& step);
   /// Whether strands are ready to go on: then handle(Proceed) at once, without waiting.
   bool has_ready() const { return !ready_.empty(); }
+  /// While they are held, no timer fires, however overdue: after a recovery, what had ended before is taken in first.
+  void hold_timers(bool held) { timers_held_ = held; }
   /// When the next timer is due; nothing if none is running.
   std::optional<Timestamp> next_deadline();
 
@@ -41,6 +43,8 @@ class Engine {
   const Execution* find(ExecutionId id) const;
   /// Drops an execution that is over. Requires that it is.
   void forget(ExecutionId id);
+  /// The request has been answered and will not come again.
+  void forget_request(ExecutionId id, const std::string& request);
   std::size_t execution_count() const { return executions_.size(); }
   /// Outcomes that named another dispatch than the current one (wall 2).
   std::uint64_t dropped_outcomes() const { return dropped_outcomes_; }
@@ -79,10 +83,18 @@ class Engine {
   void evolve(const Event& event);
   void on(const Event& event, const ExecutionStarted& body);
   void close(const Event& event, Status status);
+  void on(Execution& execution, const Event& event, const RequestTaken& body);
+  void on(Execution& execution, const Event& event, const ExecutionRedriven& body);
+  void await_answer(const Execution& execution, Strand& strand, Timestamp from);
+  static void give_up(Strand& strand);
+  static void drop_children(Execution& execution, Strand& strand);
+  void revive(Execution& execution, Strand& strand, std::uint64_t previous);
   void on(Execution& execution, Strand& strand, const Event& event, const StateEntered& body);
   void on(Execution& execution, Strand& strand, const Event& event, const StateExited& body);
   void on(Execution& execution, Strand& strand, const Event& event, const EvaluationFailed& body);
   void on(Execution& execution, Strand& strand, const Event& event, const TaskScheduled& body);
+  void on(Execution& execution, Strand& strand, const Event& event, const TaskRedispatched& body);
+  void on(Execution& execution, Strand& strand, const Event& event, const HeartbeatReceived& body);
   void on(Execution& execution, Strand& strand, const Event& event, const TaskStarted& body);
   void on(Execution& execution, Strand& strand, const Event& event, const TaskSubmitted& body);
   void on(Execution& execution, Strand& strand, const Event& event, const TaskSucceeded& body);
@@ -106,6 +118,7 @@ class Engine {
   std::priority_queue<Timer, std::vector<Timer>, std::greater<>>
       timers_;  // entries that are no longer live are skipped
   std::uint64_t dropped_outcomes_ = 0;
+  bool timers_held_ = false;
 };
 
 }  // namespace lockstep::engine

@@ -29,6 +29,15 @@ struct Identity {
 
 enum class Status : std::uint8_t { running, succeeded, failed, timed_out, aborted };
 
+/// What becomes of a request from outside. The last four are the API's errors of these names.
+enum class Verdict : std::uint8_t {
+  accepted,
+  invalid_token,
+  task_timed_out,  ///< the token's task is over
+  execution_does_not_exist,
+  execution_not_redrivable
+};
+
 /// Execution-level events. They have no strand.
 struct ExecutionStarted {
   std::shared_ptr<const Identity> identity;
@@ -44,6 +53,17 @@ struct ExecutionFailed {
   std::optional<std::string> cause;
 };
 struct ExecutionTimedOut {};
+/// An operator wants what did not succeed to be tried again (services.md 5): what was given up goes on, retry counters
+/// and timeouts begin anew.
+struct ExecutionRedriven {
+  std::uint32_t count;  ///< redrives so far, this one included
+};
+/// A request from outside (mailbox, API) was dealt with. It may be delivered again after a crash: then only its answer
+/// is given again. History shows nothing.
+struct RequestTaken {
+  std::string request;
+  Verdict verdict;
+};
 struct ExecutionAborted {
   std::optional<std::string> error;
   std::optional<std::string> cause;
@@ -74,7 +94,12 @@ struct TaskScheduled {
   std::string token;  ///< empty: none
   std::optional<Value> credentials;
 };
+/// The dispatch before was interrupted: the same visit is dispatched again. No Retry, and nothing that history shows.
+struct TaskRedispatched {
+  std::uint32_t count;  ///< dispatches of this visit, this one included
+};
 struct TaskStarted {};
+/// With a task token: the job has ended, and the answer is waited for.
 struct TaskSubmitted {
   Value output;
 };
@@ -89,6 +114,9 @@ struct TaskFailed {
 struct TaskTimedOut {
   bool heartbeat;  ///< then Retry and Catch may also name it States.HeartbeatTimeout
 };
+
+/// SendTaskHeartbeat. History shows nothing.
+struct HeartbeatReceived {};
 
 struct WaitStarted {
   Timestamp deadline;
@@ -108,7 +136,7 @@ struct MapStarted {
   Value items;                    ///< an array
   std::uint32_t max_concurrency;  ///< 0: no limit
 };
-/// The strand is the Map's; `child` is the new one.
+/// The strand is the Map's; `child` is the new one, or after a redrive one that was given up.
 struct MapIterationStarted {
   StrandId child;
   std::uint32_t index;
@@ -120,7 +148,8 @@ struct ChildSucceeded {
   std::uint32_t index;
   bool iteration;
 };
-/// A child strand failed, and so does its parent's state.
+/// A child strand failed, and so does its parent's state. The child is given up: kept, in case of a redrive, until the
+/// parent leaves or retries its state.
 struct ChildFailed {
   StrandId parent;
   std::uint32_t index;
@@ -131,7 +160,7 @@ struct ChildFailed {
 };
 /// The state in which a strand is, is given up because a sibling failed.
 struct StateAborted {};
-/// The strand is given up and gone.
+/// The strand is given up.
 struct ChildAborted {
   StrandId parent;
   std::uint32_t index;
@@ -146,11 +175,12 @@ struct ChildrenFailed {
   bool catchable;
 };
 
-using EventBody = std::variant<ExecutionStarted, ExecutionSucceeded, ExecutionFailed, ExecutionTimedOut,
-                               ExecutionAborted, StateEntered, StateExited, EvaluationFailed, TaskScheduled,
-                               TaskStarted, TaskSubmitted, TaskSucceeded, TaskFailed, TaskTimedOut, WaitStarted,
-                               RetryScheduled, ParallelStarted, MapStarted, MapIterationStarted, ChildSucceeded,
-                               ChildFailed, StateAborted, ChildAborted, ChildrenSucceeded, ChildrenFailed>;
+using EventBody =
+    std::variant<ExecutionStarted, ExecutionSucceeded, ExecutionFailed, ExecutionTimedOut, ExecutionAborted,
+                 StateEntered, StateExited, EvaluationFailed, TaskScheduled, TaskStarted, TaskSubmitted, TaskSucceeded,
+                 TaskFailed, TaskTimedOut, WaitStarted, RetryScheduled, ParallelStarted, MapStarted,
+                 MapIterationStarted, ChildSucceeded, ChildFailed, StateAborted, ChildAborted, ChildrenSucceeded,
+                 ChildrenFailed, TaskRedispatched, HeartbeatReceived, RequestTaken, ExecutionRedriven>;
 
 struct Event {
   ExecutionId execution{};

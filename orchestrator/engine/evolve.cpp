@@ -66,6 +66,8 @@ void Engine::evolve(const Event& event) {
           close(event, Status::timed_out);
         } else if constexpr (std::is_same_v<Body, ExecutionAborted>) {
           close(event, Status::aborted);
+        } else if constexpr (std::is_same_v<Body, RequestTaken> || std::is_same_v<Body, ExecutionRedriven>) {
+          on(execution, event, body);
         } else if (Strand* strand = execution.find(event.strand)) {
           on(execution, *strand, event, body);
         }
@@ -96,7 +98,109 @@ void Engine::on(const Event& event, const ExecutionStarted& body) {
 void Engine::close(const Event& event, Status status) {
   Execution& execution = *executions_.at(event.execution);
   execution.status = status;
-  execution.strands.clear();
+  if (status == Status::succeeded) {
+    execution.strands.clear();
+    return;
+  }
+  for (auto& [id, strand] : execution.strands) {
+    give_up(strand);
+  }
+}
+
+void Engine::on(Execution& execution, const Event& /*event*/, const RequestTaken& body) {
+  execution.requests.push_back(body);
+}
+
+void Engine::on(Execution& execution, const Event& event, const ExecutionRedriven& body) {
+  execution.status = Status::running;
+  execution.redrive_count = body.count;
+  execution.redriven_at = event.time;
+  if (const auto timeout = execution.machine->timeout_seconds) {
+    execution.deadline = Timestamp{event.time.us + *timeout * kMicrosPerSecond};
+    start_timer(execution, StrandId::none, *execution.deadline);
+  }
+  // Nothing runs any more: whoever was still running when the execution ended has been given up, too.
+  for (auto& [id, strand] : execution.strands) {
+    if (strand.children != nullptr) {
+      strand.children->running = 0;
+      strand.children->given_up.clear();
+    }
+  }
+  for (auto& [id, strand] : execution.strands) {
+    if (Strand* parent = execution.find(strand.parent)) {
+      parent->children->given_up.push_back(id);
+    }
+  }
+  for (auto& [id, strand] : execution.strands) {
+    if (strand.children != nullptr) {
+      std::sort(strand.children->given_up.begin(), strand.children->given_up.end());
+    }
+  }
+  revive(execution, *execution.find(StrandId::top), event.id);
+}
+
+/// Keeps the strand as it would have to go on: what it had come to stays, what had not succeeded begins again.
+void Engine::give_up(Strand& strand) {
+  const bool from_child = strand.failure != nullptr && strand.failure->from_child;
+  switch (strand.phase) {
+    case Phase::entering:
+    case Phase::done:
+    case Phase::result_ready:
+    case Phase::children:
+      break;
+    case Phase::failing:
+      strand.phase = from_child && strand.children != nullptr ? Phase::children : Phase::entered;
+      break;
+    case Phase::entered:
+    case Phase::task:
+    case Phase::waiting:
+    case Phase::retrying:
+    case Phase::callback:
+      strand.phase = Phase::entered;
+      break;
+  }
+  strand.given_up = true;
+  strand.queued = false;
+  strand.failure.reset();
+  strand.call.reset();
+  strand.token.clear();
+}
+
+/// Forgets the children of a state that is left or tried again; all of them have ended.
+void Engine::drop_children(Execution& execution, Strand& strand) {
+  if (strand.children == nullptr) {
+    return;
+  }
+  for (const StrandId id : std::exchange(strand.children->given_up, {})) {
+    if (Strand* child = execution.find(id)) {
+      drop_children(execution, *child);
+      execution.strands.erase(id);
+    }
+  }
+  strand.children.reset();
+}
+
+/// A strand that was given up goes on. Iterations below it wait for their turn; branches go on, too.
+void Engine::revive(Execution& execution, Strand& strand, std::uint64_t previous) {
+  strand.given_up = false;
+  strand.retry_count = 0;
+  strand.retrier_uses.clear();
+  strand.previous = previous;
+  if (strand.phase == Phase::entered && execution.machine->state(strand.state).type == asl::StateType::fail) {
+    strand.phase = Phase::entering;  // entered again, and fails again (services.md 5)
+  }
+  if (strand.phase == Phase::entered) {
+    drop_children(execution, strand);
+  }
+  if (strand.children != nullptr && strand.children->is_map) {
+    strand.children->iteration_previous = previous;
+  } else if (strand.children != nullptr) {
+    for (const StrandId id : std::exchange(strand.children->given_up, {})) {
+      ++strand.children->running;
+      revive(execution, *execution.find(id), previous);
+    }
+  }
+  make_ready(execution, strand);
 }
 
 void Engine::on(Execution& execution, Strand& strand, const Event& event, const StateEntered& body) {
@@ -119,7 +223,7 @@ void Engine::on(Execution& execution, Strand& strand, const Event& event, const 
   strand.previous = event.id;
   strand.input = body.output;
   strand.result = Value();
-  strand.children.reset();
+  drop_children(execution, strand);
   strand.failure.reset();
   strand.token.clear();
   if (!body.assigned.empty()) {
@@ -151,22 +255,62 @@ void Engine::on(Execution& /*execution*/, Strand& strand, const Event& event, co
   strand.submitted = false;
   strand.token = body.token;
   strand.failure.reset();
+  strand.call = std::make_unique<Call>();
+  strand.call->parameters = body.parameters;
+  strand.call->timeout_seconds = body.timeout_seconds;
+  strand.call->heartbeat_seconds = body.heartbeat_seconds;
+}
+
+void Engine::on(Execution& /*execution*/, Strand& strand, const Event& /*event*/, const TaskRedispatched& body) {
+  strand.dispatches = body.count;
 }
 
 void Engine::on(Execution& /*execution*/, Strand& strand, const Event& event, const TaskStarted& /*body*/) {
   strand.previous = event.id;
   strand.started = true;
+  if (strand.call != nullptr) {
+    strand.call->started_at = event.time;
+  }
 }
 
-void Engine::on(Execution& /*execution*/, Strand& strand, const Event& event, const TaskSubmitted& /*body*/) {
+void Engine::on(Execution& execution, Strand& strand, const Event& event, const TaskSubmitted& /*body*/) {
   strand.previous = event.id;
   strand.submitted = true;
+  if (strand.token.empty()) {
+    return;
+  }
+  strand.phase = Phase::callback;
+  if (strand.call->timeout_seconds) {
+    strand.call->timeout_at = Timestamp{strand.call->started_at.us + *strand.call->timeout_seconds * kMicrosPerSecond};
+  }
+  await_answer(execution, strand, event.time);
+}
+
+void Engine::on(Execution& execution, Strand& strand, const Event& event, const HeartbeatReceived& /*body*/) {
+  if (strand.phase == Phase::callback) {
+    await_answer(execution, strand, event.time);
+  }
+}
+
+/// The strand waits for the answer to its token until the next heartbeat or the end of its time is due.
+void Engine::await_answer(const Execution& execution, Strand& strand, Timestamp from) {
+  Call& call = *strand.call;
+  if (call.heartbeat_seconds) {
+    call.heartbeat_at = Timestamp{from.us + *call.heartbeat_seconds * kMicrosPerSecond};
+  }
+  if (!call.timeout_at && !call.heartbeat_at) {
+    return;
+  }
+  strand.deadline =
+      std::min(call.timeout_at.value_or(Timestamp{INT64_MAX}), call.heartbeat_at.value_or(Timestamp{INT64_MAX}));
+  start_timer(execution, strand.id, strand.deadline);
 }
 
 void Engine::on(Execution& execution, Strand& strand, const Event& event, const TaskSucceeded& body) {
   strand.previous = event.id;
   strand.phase = Phase::result_ready;
   strand.result = body.result;
+  strand.call.reset();
   make_ready(execution, strand);
 }
 
@@ -176,12 +320,14 @@ void Engine::on(Execution& execution, Strand& strand, const Event& event, const 
   strand.failure = std::make_unique<Failure>();
   strand.failure->error = body.error;
   strand.failure->cause = body.cause;
+  strand.call.reset();
   make_ready(execution, strand);
 }
 
 void Engine::on(Execution& execution, Strand& strand, const Event& event, const TaskTimedOut& body) {
   strand.previous = event.id;
   strand.phase = Phase::failing;
+  strand.call.reset();
   strand.failure = std::make_unique<Failure>();
   strand.failure->error = "States.Timeout";
   if (body.heartbeat) {
@@ -200,7 +346,7 @@ void Engine::on(Execution& execution, Strand& strand, const Event& /*event*/, co
   strand.phase = Phase::retrying;
   strand.deadline = body.deadline;
   strand.failure.reset();
-  strand.children.reset();
+  drop_children(execution, strand);
   strand.result = Value();
   if (strand.retrier_uses.size() <= body.retrier) {
     strand.retrier_uses.resize(body.retrier + std::size_t{1});
@@ -238,8 +384,14 @@ void Engine::on(Execution& execution, Strand& strand, const Event& event, const 
 }
 
 void Engine::on(Execution& execution, Strand& strand, const Event& event, const MapIterationStarted& body) {
-  strand.children->next = body.index + 1;
   ++strand.children->running;
+  if (Strand* given_up = execution.find(body.child)) {
+    std::erase(strand.children->given_up, body.child);
+    strand.children->iteration_previous = event.id;
+    revive(execution, *given_up, event.id);
+    return;
+  }
+  strand.children->next = body.index + 1;
   const asl::ScopeId processor = std::get<asl::Map>(execution.machine->state(strand.state).detail).processor;
   add_child(execution, strand, body.child, body.index, true, processor, body.input, event.id);
 }
@@ -269,7 +421,8 @@ void Engine::on(Execution& execution, Strand& strand, const Event& /*event*/, co
   parent.failure->catchable = body.catchable;
   parent.failure->from_child = true;
   parent.failure->also_matches = body.iteration ? "" : "States.BranchFailed";
-  execution.strands.erase(strand.id);
+  give_up(strand);
+  parent.children->given_up.push_back(strand.id);
   // Its siblings must not go on before it has given them up.
   make_ready(execution, parent, true);
 }
@@ -279,7 +432,7 @@ void Engine::on(Execution& /*execution*/, Strand& /*strand*/, const Event& /*eve
 }
 
 void Engine::on(Execution& execution, Strand& /*strand*/, const Event& /*event*/, const ChildAborted& body) {
-  // The first takes all that runs below the parent with it: so nothing is left without its parent should the next Event
+  // The first takes all that runs below the parent with it: so nothing runs on without its parent should the next Event
   // be lost, and the rest are lines of history.
   const auto is_below = [&](const Strand* at) {
     while (at != nullptr && at->parent != body.parent) {
@@ -287,21 +440,29 @@ void Engine::on(Execution& execution, Strand& /*strand*/, const Event& /*event*/
     }
     return at != nullptr;
   };
+  if (execution.find(body.parent)->children->running == 0) {
+    return;
+  }
   std::vector<StrandId> gone;
   for (const auto& [id, other] : execution.strands) {
-    if (is_below(&other)) {
+    if (!other.given_up && is_below(&other)) {
       gone.push_back(id);
     }
   }
+  std::sort(gone.begin(), gone.end());
   for (const StrandId id : gone) {
-    execution.strands.erase(id);
+    Strand& child = *execution.find(id);
+    give_up(child);
+    Children& siblings = *execution.find(child.parent)->children;
+    siblings.given_up.push_back(id);
+    siblings.running = 0;
   }
   execution.find(body.parent)->children->running = 0;
 }
 
 void Engine::on(Execution& execution, Strand& strand, const Event& /*event*/, const ChildrenSucceeded& /*body*/) {
   strand.result = strand.children->is_map ? array_of(strand.children->results) : joined(strand.children->results);
-  strand.children.reset();
+  drop_children(execution, strand);
   strand.phase = Phase::result_ready;
   make_ready(execution, strand);
 }
@@ -365,7 +526,8 @@ bool Engine::is_live(const Timer& timer) const {
     return execution->deadline == timer.deadline;
   }
   const Strand* strand = execution->find(timer.strand);
-  return strand != nullptr && (strand->phase == Phase::waiting || strand->phase == Phase::retrying) &&
+  return strand != nullptr && !strand->given_up &&
+         (strand->phase == Phase::waiting || strand->phase == Phase::retrying || strand->phase == Phase::callback) &&
          strand->deadline == timer.deadline;
 }
 

@@ -23,7 +23,8 @@ enum class Phase : std::uint8_t {
   children,      ///< branches or iterations are running
   result_ready,  ///< the work is done: Strand::result
   failing,       ///< the work failed: Strand::failure
-  done           ///< left its last state; Strand::input is what it came to
+  done,          ///< left its last state; Strand::input is what it came to
+  callback       ///< the job of a task with a token is over; the answer is waited for, until Strand::deadline
 };
 
 /// Why a state's work failed.
@@ -46,9 +47,23 @@ struct Children {
   std::uint32_t finished = 0;
   std::uint32_t max_concurrency = 0;     ///< 0: no limit
   std::uint64_t iteration_previous = 0;  ///< previousEventId of the next MapIterationStarted (aws-behaviour.md 7)
+  std::vector<StrandId> given_up;        ///< children that failed or were aborted
 
   bool all_finished() const { return finished == results.size(); }
-  bool may_start() const { return next < results.size() && (max_concurrency == 0 || running < max_concurrency); }
+  /// Whether another iteration may run: a new one, or after a redrive one that was given up.
+  bool may_start() const {
+    return (next < results.size() || !given_up.empty()) && (max_concurrency == 0 || running < max_concurrency);
+  }
+};
+
+/// What a Task state asked for: kept while it is out, so that it can be dispatched again.
+struct Call {
+  Value parameters;
+  std::optional<std::int64_t> timeout_seconds;
+  std::optional<std::int64_t> heartbeat_seconds;
+  Timestamp started_at;                   ///< where Strand::started
+  std::optional<Timestamp> timeout_at;    ///< in phase callback
+  std::optional<Timestamp> heartbeat_at;  ///< likewise
 };
 
 struct Strand {
@@ -60,6 +75,7 @@ struct Strand {
   bool started = false;    ///< TaskStarted has been said for the current dispatch
   bool submitted = false;  ///< TaskSubmitted likewise
   bool queued = false;     ///< stands in the engine's ready queue
+  bool given_up = false;   ///< failed or aborted: kept for a redrive, in the phase that it would go on from
   asl::StateId state = asl::StateId::none;
   std::uint32_t visits = 0;      ///< states entered so far
   std::uint32_t dispatches = 0;  ///< of the current visit
@@ -69,13 +85,14 @@ struct Strand {
   std::uint64_t entered_id = 0;
   std::uint64_t entered_previous = 0;
   Timestamp entered_at;
-  Timestamp deadline;                       ///< in phases waiting and retrying
+  Timestamp deadline;                       ///< in phases waiting and retrying; in callback, where there is one
   std::vector<std::uint32_t> retrier_uses;  ///< by retrier; shorter means 0
   std::shared_ptr<const query::VariableScope> variables;
   Value result;
   std::string token;
   std::unique_ptr<Children> children;
   std::unique_ptr<Failure> failure;
+  std::unique_ptr<Call> call;  ///< in phases task and callback
 
   std::uint64_t visit() const { return (static_cast<std::uint64_t>(id) << 32) | visits; }
 };
@@ -92,6 +109,9 @@ struct Execution {
   std::uint64_t last_event_id = 0;
   std::uint32_t next_strand = 1;
   std::unordered_map<StrandId, Strand> strands;
+  std::uint32_t redrive_count = 0;
+  std::optional<Timestamp> redriven_at;
+  std::vector<RequestTaken> requests;  ///< dealt with, but perhaps not answered yet
 
   Strand* find(StrandId strand_id) {
     const auto found = strands.find(strand_id);

@@ -89,7 +89,9 @@ void Decider::abort_children(Execution& execution, Strand& strand) {
   std::vector<std::pair<StrandId, StrandId>> by_parent;
   by_parent.reserve(execution.strands.size());
   for (const auto& [id, child] : execution.strands) {
-    by_parent.emplace_back(child.parent, id);
+    if (!child.given_up) {
+      by_parent.emplace_back(child.parent, id);
+    }
   }
   std::sort(by_parent.begin(), by_parent.end());
   const auto give_up = [&](const auto& self, StrandId parent) -> void {

@@ -260,6 +260,16 @@ class Projector {
     }
     return true;
   }
+  bool operator()(const TaskRedispatched&) { return false; }
+  bool operator()(const HeartbeatReceived&) { return false; }
+  bool operator()(const RequestTaken&) { return false; }
+  bool operator()(const ExecutionRedriven& body) {
+    Entry entry(out_, event_, "ExecutionRedriven");
+    entry.begin("executionRedrivenEventDetails");
+    entry.number("redriveCount", body.count);
+    entry.end();
+    return true;
+  }
   bool operator()(const TaskSubmitted& body) {
     TaskEntry task(out_, event_, machine_, "Submitted");
     task.begin().payload("output", body.output);

@@ -29,18 +29,42 @@ struct TaskOutcome {
   Timestamp started;
 };
 struct StopExecution {
+  std::string request;  ///< empty: nobody waits for an answer
   ExecutionId id{};
   std::optional<std::string> error;
   std::optional<std::string> cause;
 };
+/// SendTaskSuccess, SendTaskFailure, SendTaskHeartbeat.
+struct AnswerTask {
+  enum class Kind : std::uint8_t { success, failure, heartbeat };
+  std::string request;  ///< names the request: AnswerRequest comes with the same name
+  std::string token;
+  Kind kind = Kind::success;
+  Value output;
+  std::optional<std::string> error;
+  std::optional<std::string> cause;
+};
+/// Runs again what did not succeed in an execution that failed, timed out or was aborted, and is still held.
+struct RedriveExecution {
+  std::string request;
+  ExecutionId id{};
+};
+/// The dispatch came to nothing through no fault of its own (the run was cut off): dispatch again (wall 3). Dropped if
+/// `id` is not the current dispatch of its visit.
+struct RedispatchTask {
+  DispatchId id;
+};
 /// Nothing but time: timers that are due fire, strands that are ready go on.
 struct Proceed {};
+
+using InputBody =
+    std::variant<Proceed, StartExecution, TaskOutcome, StopExecution, AnswerTask, RedriveExecution, RedispatchTask>;
 
 /// One thing that happened outside. Time and randomness come in with it, so that handling it can be repeated exactly.
 struct Input {
   Timestamp now;
   std::uint64_t seed = 0;
-  std::variant<Proceed, StartExecution, TaskOutcome, StopExecution> body;
+  InputBody body;
 };
 
 /// Hand this task to a worker.
@@ -68,7 +92,12 @@ struct EndExecution {
   std::optional<std::string> error;
   std::optional<std::string> cause;
 };
-using Effect = std::variant<DispatchTask, CancelTask, EndExecution>;
+/// Tell who made the request.
+struct AnswerRequest {
+  std::string request;
+  Verdict verdict = Verdict::accepted;
+};
+using Effect = std::variant<DispatchTask, CancelTask, EndExecution, AnswerRequest>;
 
 /// What one Input led to. Effects may be performed once all of `events` are durable (wall 1).
 struct Step {

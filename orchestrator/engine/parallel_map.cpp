@@ -73,6 +73,12 @@ bool Decider::continue_children(Execution& execution, Strand& strand) {
     return true;
   }
   while (children.may_start() && budget_ > 0) {
+    if (!children.given_up.empty()) {
+      const StrandId again = children.given_up.front();
+      emit(execution, strand.id, strand.state, MapIterationStarted{again, execution.find(again)->index, Value()},
+           children.iteration_previous);
+      continue;
+    }
     const std::uint32_t index = children.next;
     Value input = children.items.part(children.items.node().at(index));
     if (detail.item_selector != nullptr) {

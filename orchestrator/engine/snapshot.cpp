@@ -7,10 +7,14 @@ namespace lockstep::engine {
 namespace {
 
 bool can_go_on(const Strand& strand) {
+  if (strand.given_up) {
+    return false;
+  }
   switch (strand.phase) {
     case Phase::task:
     case Phase::waiting:
     case Phase::retrying:
+    case Phase::callback:
       return false;
     case Phase::children:
       return strand.children != nullptr && (strand.children->all_finished() || strand.children->may_start());
@@ -52,7 +56,8 @@ void Snapshot::restore(Engine& engine, std::unique_ptr<Execution> execution) {
     return a_first != b_first ? a_first : a->id < b->id;
   });
   for (Strand* strand : strands) {
-    if (strand->phase == Phase::waiting || strand->phase == Phase::retrying) {
+    const bool timed_callback = strand->call != nullptr && (strand->call->timeout_at || strand->call->heartbeat_at);
+    if (strand->phase == Phase::waiting || strand->phase == Phase::retrying || timed_callback) {
       engine.start_timer(restored, strand->id, strand->deadline);
     }
     if (can_go_on(*strand)) {

@@ -1,3 +1,5 @@
+#include <charconv>
+
 #include "engine/decider.hpp"
 
 namespace lockstep::engine {
@@ -26,7 +28,66 @@ bool is_submitted(std::string_view resource) {
   return has_suffix(resource, ".sync") || has_suffix(resource, ".sync:2") || waits_for_token(resource);
 }
 
+/// Says where the task is, so that no one keeps a list of tokens; the rest cannot be guessed.
+std::string make_token(const Execution& execution, const Strand& strand, std::uint64_t a, std::uint64_t b) {
+  return fmt::format("{:x}-{:x}-{:016x}{:016x}", static_cast<std::uint64_t>(execution.id),
+                     static_cast<std::uint32_t>(strand.id), a, b);
+}
+
+struct TokenPlace {
+  ExecutionId execution{};
+  StrandId strand{};
+};
+
+std::optional<TokenPlace> place_of(std::string_view token) {
+  std::uint64_t execution = 0;
+  std::uint32_t strand = 0;
+  const char* const end = token.data() + token.size();
+  const auto first = std::from_chars(token.data(), end, execution, 16);
+  if (first.ec != std::errc() || first.ptr == end || *first.ptr != '-') {
+    return std::nullopt;
+  }
+  const auto second = std::from_chars(first.ptr + 1, end, strand, 16);
+  if (second.ec != std::errc() || end - second.ptr != 33 || *second.ptr != '-') {
+    return std::nullopt;
+  }
+  return TokenPlace{ExecutionId{execution}, StrandId{strand}};
+}
+
 }  // namespace
+
+void Decider::take_answer(const AnswerTask& answered) {
+  const auto place = place_of(answered.token);
+  if (!place) {
+    answer(nullptr, answered.request, Verdict::invalid_token);
+    return;
+  }
+  const auto found = engine_.executions_.find(place->execution);
+  if (found != engine_.executions_.end() && answered_before(*found->second, answered.request)) {
+    return;
+  }
+  Strand* strand = found == engine_.executions_.end() ? nullptr : found->second->find(place->strand);
+  if (strand == nullptr || strand->call == nullptr || strand->token != answered.token) {
+    answer(nullptr, answered.request, Verdict::task_timed_out);
+    return;
+  }
+  Execution& execution = *found->second;
+  if (answered.kind != AnswerTask::Kind::heartbeat) {
+    say_started(execution, *strand, now_);
+  }
+  switch (answered.kind) {
+    case AnswerTask::Kind::success:
+      emit(execution, *strand, TaskSucceeded{answered.output});
+      break;
+    case AnswerTask::Kind::failure:
+      emit(execution, *strand, TaskFailed{answered.error.value_or(""), answered.cause});
+      break;
+    case AnswerTask::Kind::heartbeat:
+      emit(execution, *strand, HeartbeatReceived{});
+      break;
+  }
+  answer(&execution, answered.request, Verdict::accepted);
+}
 
 void Decider::task(Execution& execution, Strand& strand, const asl::State& state, const asl::Task& detail) {
   const auto effective = effective_input(execution, strand, state);
@@ -35,7 +96,7 @@ void Decider::task(Execution& execution, Strand& strand, const asl::State& state
   }
   std::string token;
   if (waits_for_token(detail.resource)) {
-    token = fmt::format("{:016x}{:016x}", random(), random());
+    token = make_token(execution, strand, random(), random());
     strand.token = token;  // the parameters may name it; TaskScheduled carries it
   }
   const auto parameters = arguments(execution, strand, state, *effective);
@@ -73,16 +134,21 @@ void Decider::task(Execution& execution, Strand& strand, const asl::State& state
     return;
   }
   emit(execution, strand, TaskScheduled{strand.dispatches + 1, *parameters, timeout, heartbeat, token, credentials});
+  dispatch(execution, strand);
+}
 
+void Decider::dispatch(const Execution& execution, const Strand& strand) {
   DispatchTask dispatch;
   dispatch.id = {static_cast<std::uint64_t>(execution.id), strand.visit(), strand.dispatches};
   dispatch.machine = execution.machine;
   dispatch.state = strand.state;
   dispatch.execution = execution.identity;
-  dispatch.parameters = *parameters;
-  dispatch.timeout_seconds = timeout;
-  dispatch.heartbeat_seconds = heartbeat;
-  dispatch.token = token;
+  dispatch.parameters = strand.call->parameters;
+  dispatch.timeout_seconds = strand.call->timeout_seconds;
+  dispatch.token = strand.token;
+  if (strand.token.empty()) {  // else heartbeats come by the token, and the engine watches them
+    dispatch.heartbeat_seconds = strand.call->heartbeat_seconds;
+  }
   dispatch.attempt = strand.retry_count;
   for (const Strand* at = &strand; at != nullptr; at = execution.find(at->parent)) {
     if (at->iteration) {
@@ -93,24 +159,47 @@ void Decider::task(Execution& execution, Strand& strand, const asl::State& state
   step_.effects.emplace_back(std::move(dispatch));
 }
 
-void Decider::take_outcome(const TaskOutcome& outcome) {
-  const auto found = engine_.executions_.find(ExecutionId{outcome.id.execution});
+/// The strand whose current dispatch this is; null where it is over.
+Strand* Decider::find_dispatch(const DispatchId& id, Execution*& execution) {
+  const auto found = engine_.executions_.find(ExecutionId{id.execution});
   Strand* strand = found == engine_.executions_.end()
                        ? nullptr
-                       : found->second->find(StrandId{static_cast<std::uint32_t>(outcome.id.visit >> 32)});
-  if (strand == nullptr || strand->phase != Phase::task || strand->visit() != outcome.id.visit ||
-      strand->dispatches != outcome.id.count) {
+                       : found->second->find(StrandId{static_cast<std::uint32_t>(id.visit >> 32)});
+  if (strand == nullptr || strand->phase != Phase::task || strand->visit() != id.visit ||
+      strand->dispatches != id.count) {
+    return nullptr;
+  }
+  execution = found->second.get();
+  return strand;
+}
+
+void Decider::redispatch(const RedispatchTask& again) {
+  Execution* execution = nullptr;
+  if (Strand* strand = find_dispatch(again.id, execution)) {
+    emit(*execution, *strand, TaskRedispatched{strand->dispatches + 1});
+    dispatch(*execution, *strand);
+  }
+}
+
+void Decider::say_started(Execution& execution, Strand& strand, Timestamp at) {
+  if (!strand.started) {
+    const Timestamp now = now_;
+    now_ = std::min(now, at);  // emit() keeps it from going back behind the execution's latest event
+    emit(execution, strand, TaskStarted{});
+    now_ = now;
+  }
+}
+
+void Decider::take_outcome(const TaskOutcome& outcome) {
+  Execution* found = nullptr;
+  Strand* strand = find_dispatch(outcome.id, found);
+  if (strand == nullptr) {
     ++engine_.dropped_outcomes_;
     return;
   }
-  Execution& execution = *found->second;
+  Execution& execution = *found;
   const std::string& resource = std::get<asl::Task>(execution.machine->state(strand->state).detail).resource;
-  if (!strand->started) {
-    const Timestamp now = now_;
-    now_ = std::min(now, outcome.started);  // emit() keeps it from going back behind the execution's latest event
-    emit(execution, *strand, TaskStarted{});
-    now_ = now;
-  }
+  say_started(execution, *strand, outcome.started);
   const auto fail = [&](std::string error, std::optional<std::string> cause) {
     emit(execution, *strand, TaskFailed{std::move(error), std::move(cause)});
   };
@@ -125,7 +214,9 @@ void Decider::take_outcome(const TaskOutcome& outcome) {
       if (is_submitted(resource)) {
         emit(execution, *strand, TaskSubmitted{outcome.result});
       }
-      emit(execution, *strand, TaskSucceeded{outcome.result});
+      if (strand->phase == Phase::task) {  // else the answer to its token is waited for
+        emit(execution, *strand, TaskSucceeded{outcome.result});
+      }
       break;
     case TaskOutcome::Kind::failed:
       fail(outcome.error, outcome.cause);

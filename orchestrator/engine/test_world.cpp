@@ -30,7 +30,7 @@ World::~World() {
   EXPECT_FALSE(end_.has_value()) << "unclaimed end of the execution";
 }
 
-void World::handle(std::variant<Proceed, StartExecution, TaskOutcome, StopExecution> body) {
+void World::handle(InputBody body) {
   bool more = true;
   while (more) {
     step_.clear();
@@ -50,6 +50,8 @@ void World::handle(std::variant<Proceed, StartExecution, TaskOutcome, StopExecut
         dispatches_.push_back(std::move(*dispatch));
       } else if (auto* cancel = std::get_if<CancelTask>(&effect)) {
         cancellations_.push_back(cancel->id);
+      } else if (const auto* answer = std::get_if<AnswerRequest>(&effect)) {
+        answers_.push_back(*answer);
       } else {
         EXPECT_FALSE(end_.has_value()) << "the execution ended twice";
         end_ = std::get<EndExecution>(effect);
@@ -134,11 +136,45 @@ void World::advance(double seconds) {
 }
 
 void World::stop(const std::string& error, const std::string& cause) {
-  handle(StopExecution{kExecution, error, cause});
+  handle(StopExecution{"", kExecution, error, cause});
 }
 
 void World::stop_silently() {
-  handle(StopExecution{kExecution, std::nullopt, std::nullopt});
+  handle(StopExecution{"", kExecution, std::nullopt, std::nullopt});
+}
+
+void World::interrupted(const DispatchId& id) {
+  handle(RedispatchTask{id});
+}
+
+Verdict World::verdict() {
+  if (answers_.empty()) {
+    ADD_FAILURE() << "no answer";
+    return {};
+  }
+  const Verdict verdict = answers_.front().verdict;
+  answers_.pop_front();
+  return verdict;
+}
+
+Verdict World::answer(const std::string& token, const std::string& output, const std::string& request) {
+  handle(AnswerTask{request, token, AnswerTask::Kind::success, Value::from_text(output).value(), {}, {}});
+  return verdict();
+}
+
+Verdict World::answer_failure(const std::string& token, const std::string& error, const std::string& cause) {
+  handle(AnswerTask{"r2", token, AnswerTask::Kind::failure, Value(), error, cause});
+  return verdict();
+}
+
+Verdict World::heartbeat(const std::string& token) {
+  handle(AnswerTask{fmt::format("heartbeat {}", seed_), token, AnswerTask::Kind::heartbeat, Value(), {}, {}});
+  return verdict();
+}
+
+Verdict World::redrive() {
+  handle(RedriveExecution{fmt::format("redrive {}", seed_), kExecution});
+  return verdict();
 }
 
 void World::ended(Status status, const std::string& text) {
@@ -193,11 +229,16 @@ std::string describe(const Engine& engine, ExecutionId id) {
   for (const auto& [strand_id, strand] : strands) {
     text += fmt::format(
         "strand {} of {}[{}] phase {} state {} visits {} dispatches {} retries {} input {} previous {} entered {}<-{} "
-        "at {} deadline {} started {}",
+        "at {} deadline {} started {} given up {}",
         static_cast<std::uint32_t>(strand_id), static_cast<std::uint32_t>(strand->parent), strand->index,
         static_cast<int>(strand->phase), static_cast<std::uint32_t>(strand->state), strand->visits, strand->dispatches,
         strand->retry_count, strand->input.to_text(), strand->previous, strand->entered_id, strand->entered_previous,
-        strand->entered_at.us, strand->deadline.us, strand->started);
+        strand->entered_at.us, strand->deadline.us, strand->started, strand->given_up);
+    if (strand->call != nullptr) {
+      text += fmt::format(" call {} {} {}", strand->call->parameters.to_text(),
+                          strand->call->timeout_at.value_or(Timestamp{}).us,
+                          strand->call->heartbeat_at.value_or(Timestamp{}).us);
+    }
     for (const std::uint32_t uses : strand->retrier_uses) {
       text += fmt::format(" uses {}", uses);
     }
@@ -214,6 +255,9 @@ std::string describe(const Engine& engine, ExecutionId id) {
                           strand->failure->catchable, strand->failure->from_child, strand->failure->reported);
     }
     if (strand->children != nullptr) {
+      for (const StrandId gone : strand->children->given_up) {
+        text += fmt::format(" gone {}", static_cast<std::uint32_t>(gone));
+      }
       text += fmt::format(" children {}/{}/{} previous {}", strand->children->next, strand->children->running,
                           strand->children->finished, strand->children->iteration_previous);
       for (const Value& result : strand->children->results) {

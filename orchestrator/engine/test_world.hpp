@@ -39,6 +39,13 @@ class World {
   void stop(const std::string& error, const std::string& cause);
   /// Without an error and a cause.
   void stop_silently();
+  /// The dispatch was cut off with the run.
+  void interrupted(const DispatchId& id);
+  /// Sends an answer to a task's token, and claims the verdict.
+  Verdict answer(const std::string& token, const std::string& output, const std::string& request = "r1");
+  Verdict answer_failure(const std::string& token, const std::string& error, const std::string& cause);
+  Verdict heartbeat(const std::string& token);
+  Verdict redrive();
 
   /// The execution ended thus; claims it. Texts as the result line has them: the output, or ERROR: CAUSE.
   void ended(Status status, const std::string& text = "");
@@ -56,7 +63,8 @@ class World {
   Timestamp now() const { return now_; }
 
  private:
-  void handle(std::variant<Proceed, StartExecution, TaskOutcome, StopExecution> body);
+  void handle(InputBody body);
+  Verdict verdict();
 
   asl::StateMachinePtr machine_;
   Engine engine_;
@@ -66,6 +74,7 @@ class World {
   Step step_;
   std::deque<DispatchTask> dispatches_;
   std::deque<DispatchId> cancellations_;
+  std::deque<AnswerRequest> answers_;
   std::optional<EndExecution> end_;
   std::vector<Event> events_;
   std::vector<std::string> entries_;

@@ -97,6 +97,19 @@ constexpr Kind kind_of(const engine::ChildrenFailed*) {
   return {25, "ChildrenFailed"};
 }
 
+constexpr Kind kind_of(const engine::TaskRedispatched*) {
+  return {26, "TaskRedispatched"};
+}
+constexpr Kind kind_of(const engine::HeartbeatReceived*) {
+  return {27, "HeartbeatReceived"};
+}
+constexpr Kind kind_of(const engine::RequestTaken*) {
+  return {28, "RequestTaken"};
+}
+constexpr Kind kind_of(const engine::ExecutionRedriven*) {
+  return {29, "ExecutionRedriven"};
+}
+
 // All fields of a body, in the order in which they are written. A new one goes to the end.
 template <class T>
 requires std::is_empty_v<T>
@@ -186,6 +199,18 @@ auto fields(engine::ChildAborted& body) {
 auto fields(engine::ChildrenFailed& body) {
   auto& [error, cause, catchable] = body;
   return std::tie(error, cause, catchable);
+}
+auto fields(engine::TaskRedispatched& body) {
+  auto& [count] = body;
+  return std::tie(count);
+}
+auto fields(engine::RequestTaken& body) {
+  auto& [request, verdict] = body;
+  return std::tie(request, verdict);
+}
+auto fields(engine::ExecutionRedriven& body) {
+  auto& [count] = body;
+  return std::tie(count);
 }
 
 template <class Body>

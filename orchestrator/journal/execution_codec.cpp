@@ -7,6 +7,7 @@ namespace lockstep::journal {
 
 namespace {
 
+using engine::Call;
 using engine::Children;
 using engine::Execution;
 using engine::Failure;
@@ -15,27 +16,35 @@ using Scope = std::shared_ptr<const query::VariableScope>;
 
 // The fields that are plain values, in the order in which they are written; a new one goes to the end.
 auto fields(Execution& execution) {
-  auto& [id, identity, machine, input, started_at, last_time, deadline, status, last_event_id, next_strand, strands] =
-      execution;
+  auto& [id, identity, machine, input, started_at, last_time, deadline, status, last_event_id, next_strand, strands,
+         redrive_count, redriven_at, requests] = execution;
   static_cast<void>(strands);  // follow by themselves
+  static_cast<void>(redrive_count), static_cast<void>(redriven_at), static_cast<void>(requests);  // at the end
   return std::tie(id, identity, machine, input, started_at, last_time, deadline, status, last_event_id, next_strand);
 }
 auto fields(Strand& strand) {
-  auto& [id, parent, index, iteration, phase, started, submitted, queued, state, visits, dispatches, retry_count, input,
-         previous, entered_id, entered_previous, entered_at, deadline, retrier_uses, variables, result, token, children,
-         failure] = strand;
-  static_cast<void>(queued);  // found anew when it is put back
+  auto& [id, parent, index, iteration, phase, started, submitted, queued, given_up, state, visits, dispatches,
+         retry_count, input, previous, entered_id, entered_previous, entered_at, deadline, retrier_uses, variables,
+         result, token, children, failure, call] = strand;
+  static_cast<void>(given_up), static_cast<void>(call);  // at the end
+  static_cast<void>(queued);                             // found anew when it is put back
   static_cast<void>(variables), static_cast<void>(children), static_cast<void>(failure);  // follow by themselves
   return std::tie(id, parent, index, iteration, phase, started, submitted, state, visits, dispatches, retry_count,
                   input, previous, entered_id, entered_previous, entered_at, deadline, retrier_uses, result, token);
 }
 auto fields(Children& children) {
-  auto& [is_map, items, results, next, running, finished, max_concurrency, iteration_previous] = children;
+  auto& [is_map, items, results, next, running, finished, max_concurrency, iteration_previous, given_up] = children;
+  static_cast<void>(given_up);  // said by the strands
   return std::tie(is_map, items, results, next, running, finished, max_concurrency, iteration_previous);
 }
 auto fields(Failure& failure) {
   auto& [error, cause, also_matches, catchable, from_child, reported] = failure;
   return std::tie(error, cause, also_matches, catchable, from_child, reported);
+}
+
+auto fields(Call& call) {
+  auto& [parameters, timeout_seconds, heartbeat_seconds, started_at, timeout_at, heartbeat_at] = call;
+  return std::tie(parameters, timeout_seconds, heartbeat_seconds, started_at, timeout_at, heartbeat_at);
 }
 
 /// One list of fields serves both ways; nothing is changed through it here.
@@ -95,6 +104,70 @@ void get_strand(Source& source, Execution& execution, const std::vector<Scope>& 
   }
 }
 
+/// What came with format 1.1 stands behind everything else, so that 1.0 can be read: of strands that are out or given
+/// up, and of redrives and requests.
+void put_additions(const Execution& execution, const std::vector<const Strand*>& strands, Sink& sink) {
+  sink.put(execution.redrive_count);
+  sink.put(execution.redriven_at);
+  sink.put(std::uint64_t{execution.requests.size()});
+  for (const engine::RequestTaken& taken : execution.requests) {
+    sink.put(taken.request);
+    sink.put(taken.verdict);
+  }
+  for (const Strand* strand : strands) {
+    if (strand->given_up || strand->call != nullptr) {
+      sink.put(strand->id);
+      sink.put(strand->given_up);
+      sink.put(strand->call != nullptr);
+      if (strand->call != nullptr) {
+        put_fields(sink, *strand->call);
+      }
+    }
+  }
+}
+
+void get_additions(Source& source, Execution& execution) {
+  source.get(execution.redrive_count);
+  source.get(execution.redriven_at);
+  std::uint64_t count = 0;
+  source.get(count);
+  for (std::uint64_t i = 0; i < count && source.problem().empty() && !source.at_end(); ++i) {
+    engine::RequestTaken& taken = execution.requests.emplace_back();
+    source.get(taken.request);
+    source.get(taken.verdict);
+  }
+  while (source.problem().empty() && !source.at_end()) {
+    engine::StrandId id{};
+    source.get(id);
+    Strand* strand = execution.find(id);
+    if (strand == nullptr) {
+      source.refuse("an execution tells of a strand that it does not have");
+      return;
+    }
+    source.get(strand->given_up);
+    bool present = false;
+    source.get(present);
+    if (present) {
+      strand->call = std::make_unique<Call>();
+      source.get_all(fields(*strand->call));
+    }
+  }
+  for (const auto& [id, strand] : execution.strands) {
+    Strand* parent = strand.given_up ? execution.find(strand.parent) : nullptr;
+    if (parent != nullptr && parent->children != nullptr) {
+      parent->children->given_up.push_back(id);
+    }
+  }
+  for (auto& [id, strand] : execution.strands) {
+    if (strand.children != nullptr) {
+      std::sort(strand.children->given_up.begin(), strand.children->given_up.end());
+    }
+    if (strand.phase == engine::Phase::task && strand.call == nullptr) {
+      strand.call = std::make_unique<Call>();  // 1.0: its parameters are lost, but not its place
+    }
+  }
+}
+
 }  // namespace
 
 void encode_execution(const Execution& execution, Sink& sink) {
@@ -119,6 +192,7 @@ void encode_execution(const Execution& execution, Sink& sink) {
       put_fields(sink, *strand->failure);
     }
   }
+  put_additions(execution, strands, sink);
 }
 
 std::unique_ptr<Execution> decode_execution(Source& source) {
@@ -141,6 +215,7 @@ std::unique_ptr<Execution> decode_execution(Source& source) {
       get_strand(source, *execution, scopes);
     }
   }
+  get_additions(source, *execution);
   if (source.problem().empty() && execution->machine == nullptr) {
     source.refuse("an execution has no definition");
   }

@@ -19,7 +19,7 @@ using Epoch = std::uint64_t;
 inline constexpr std::string_view kMagic = "LOCKSTEP";
 /// A reader refuses another major version, and reads any minor one.
 inline constexpr std::uint16_t kVersionMajor = 1;
-inline constexpr std::uint16_t kVersionMinor = 0;
+inline constexpr std::uint16_t kVersionMinor = 1;
 
 /// The header stands in the file's HDF5 user block.
 inline constexpr std::size_t kHeaderBytes = 512;

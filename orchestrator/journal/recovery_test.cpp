@@ -53,7 +53,7 @@ class ARun : public testing::Test {
   OpenRun& run() { return *owner_->run; }
   engine::Engine& engine() { return owner_->engine; }
 
-  void handle(std::variant<engine::Proceed, engine::StartExecution, engine::TaskOutcome, engine::StopExecution> body) {
+  void handle(engine::InputBody body) {
     bool more = true;
     while (more) {
       engine::Step step;
@@ -161,7 +161,7 @@ TEST_F(ARun, EndsThatNobodyMayHaveHeardOfAreToldAgain) {
   open();
   start(1);
   start(2);
-  handle(engine::StopExecution{engine::ExecutionId{1}, "Stopped", "by hand"});
+  handle(engine::StopExecution{"", engine::ExecutionId{1}, "Stopped", "by hand"});
   open();
   ASSERT_EQ(run().recovered.endings.size(), 1U);
   EXPECT_EQ(run().recovered.endings[0].execution, engine::ExecutionId{1});

@@ -47,7 +47,11 @@ std::vector<engine::Event> one_of_each() {
       StateAborted{},
       ChildAborted{StrandId::none, 7, true},
       ChildrenSucceeded{},
-      ChildrenFailed{"E", std::nullopt, true}};
+      ChildrenFailed{"E", std::nullopt, true},
+      TaskRedispatched{7},
+      HeartbeatReceived{},
+      RequestTaken{"from node 1", Verdict::task_timed_out},
+      ExecutionRedriven{2}};
   std::vector<Event> events;
   for (const EventBody& body : bodies) {
     Event event;
