@@ -30,10 +30,10 @@ void occupy_standard_descriptors() {
   }
 }
 
-/// Each task takes four descriptors.
+/// Each task takes five descriptors.
 void allow_descriptors(std::size_t slots) {
   rlimit limit = {};
-  const rlim_t wanted = 4 * slots + 256;
+  const rlim_t wanted = 5 * slots + 256;
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
     limit.rlim_cur = std::min(wanted, limit.rlim_max);
     setrlimit(RLIMIT_NOFILE, &limit);
@@ -55,6 +55,7 @@ Runner::Runner(const RunSettings& settings, Place place, std::size_t slots, Spoo
       spool_(spool),
       place_(std::move(place)),
       log_(settings.run_folder, place_),
+      folders_(settings.run_folder),
       environment_(shared_environment(environ, settings, place_)),
       guard_(std::max<std::size_t>(slots, 1)),
       slots_(std::max<std::size_t>(slots, 1)) {
@@ -65,6 +66,8 @@ Runner::Runner(const RunSettings& settings, Place place, std::size_t slots, Spoo
   const char* path = std::getenv("PATH");
   context_.settings = settings_;
   context_.log = &log_;
+  context_.folders = &folders_;
+  context_.signals = signals_to_reset();
   context_.environment = &environment_;
   context_.path = path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin";
   for (std::size_t i = slots_.size(); i-- > 0;) {

@@ -101,6 +101,7 @@ class Runner {
   Spool* spool_;
   Place place_;
   TaskLog log_;
+  TaskFolders folders_;
   std::vector<std::string> environment_;
   ProcessContext context_;
   Guard guard_;

@@ -264,8 +264,21 @@ TEST_F(RunnerTest, RelativeProgramsAreFromTheJobsFolderWhateverTheWorkingDirecto
 TEST_F(RunnerTest, ATaskFolderStaysOnlyWhereItIsUsed) {
   run(task(shell("test -d \"$LOCKSTEP_TASK_DIR\"; echo > \"$LOCKSTEP_TASK_DIR/restart\"")));
   run(task(shell("true")));
+  runner_.reset();
   EXPECT_TRUE(exists("run/tasks/7-1/restart"));
   EXPECT_FALSE(exists("run/tasks/7-2"));
+}
+
+TEST_F(RunnerTest, ATaskFolderIsTheTasksOwn) {
+  const JobId job = shell("cd \"$LOCKSTEP_TASK_DIR\"; touch \"${touch}\" 2>/dev/null; ls -A; pwd", StdoutMode::text);
+  const std::string tasks = settings_.run_folder + "/tasks/";
+  EXPECT_EQ(result(run(task(job, R"({"touch":""})"))), "\"" + tasks + "7-1\\n\"");
+  EXPECT_EQ(result(run(task(job, R"({"touch":".hidden"})"))), "\".hidden\\n" + tasks + "7-2\\n\"");
+  EXPECT_EQ(result(run(task(job, R"({"touch":""})"))), "\"" + tasks + "7-3\\n\"") << "what is used stays where it is";
+  --visits_;
+  --visits_;
+  EXPECT_EQ(result(run(task(job, R"({"touch":""})"))), "\".hidden\\n" + tasks + "7-2\\n\"")
+      << "another dispatch finds what is there";
 }
 
 TEST_F(RunnerTest, AJobIsToldWhatItIsAndNotWhoseChild) {
@@ -436,7 +449,10 @@ TEST_F(RunnerTest, ManyTasksLeaveNoDescriptors) {
     return std::distance(begin(entries), end(entries));
   };
   const JobId job = exec({"true"});
-  run(task(job));
+  for (int i = 0; i < 50; ++i) {
+    runner().submit(task(job));
+  }
+  wait_for(50);
   const auto before = descriptors();
   for (int i = 0; i < 50; ++i) {
     runner().submit(task(job));

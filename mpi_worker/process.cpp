@@ -1,7 +1,6 @@
 #include "mpi_worker/process.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,6 +29,11 @@ constexpr std::chrono::milliseconds kRestTime{100};
 constexpr std::size_t kReadBytes = std::size_t{1} << 20;
 /// The end of stdout that is kept where it goes to the log: its last line may name an error.
 constexpr std::size_t kLogTailBytes = std::size_t{64} << 10;
+
+/// A process that ends sooner is looked at only once, at its end: its output is read then.
+constexpr std::chrono::milliseconds kBriefTime{2};
+/// What a pipe takes at once, whatever its user's limits are.
+constexpr std::size_t kPipeBytes = 4096;
 
 /// Longer times would leave the range of the clock.
 constexpr std::chrono::hours kLongest{24 * 365 * 100};
@@ -122,7 +126,6 @@ std::vector<const char*> pointers(const std::vector<std::string>& first, const s
 tl::expected<std::unique_ptr<Process>, Outcome> Process::start(Task task, ProcessContext& context) {
   std::unique_ptr<Process> process(new Process(std::move(task), context));
   const Job& job = process->job();
-  const RunSettings& settings = *context.settings;
   const auto refuse = [&](std::string error, std::string cause) {
     return tl::unexpected(not_started(process->task_, std::move(error), std::move(cause)));
   };
@@ -135,27 +138,21 @@ tl::expected<std::unique_ptr<Process>, Outcome> Process::start(Task task, Proces
   if (program.empty()) {
     return refuse("States.TaskFailed", fmt::format("{}: not found in PATH", printable(argv->front())));
   }
-  if (!settings.run_folder.empty()) {
-    const std::string tasks = settings.run_folder + "/tasks";
-    process->task_folder_ = fmt::format("{}/{}-{}", tasks, process->task_.id.execution, process->task_.id.visit);
-    if (mkdir(process->task_folder_.c_str(), 0700) != 0 && errno == ENOENT) {
-      mkdir(tasks.c_str(), 0700);
-      mkdir(process->task_folder_.c_str(), 0700);
-    }
-  } else if (job.cwd == WorkingDirectory::task_folder) {
+  process->folder_ = context.folders->take(process->task_.id);
+  const std::string& task_folder = process->folder_.path;
+  if (task_folder.empty() && job.cwd == WorkingDirectory::task_folder) {
     return refuse("States.TaskFailed", "\"cwd\": \"task\" needs a run folder");
   }
-  const std::string& folder = job.cwd == WorkingDirectory::task_folder ? process->task_folder_ : job.folder;
+  const std::string& folder = job.cwd == WorkingDirectory::task_folder ? task_folder : job.folder;
 
   Pipe in, out, err;
   if (!make_pipe(in) || !make_pipe(out) || !make_pipe(err)) {
     return refuse("States.TaskFailed", fmt::format("cannot start a process: {}", std::strerror(errno)));
   }
-  set_nonblocking(in.write_end.get());
   set_nonblocking(out.read_end.get());
   set_nonblocking(err.read_end.get());
 
-  const std::vector<std::string> own = task_environment(process->task_, process->task_folder_);
+  const std::vector<std::string> own = task_environment(process->task_, task_folder);
   const std::vector<const char*> arguments = pointers(*argv, {});
   const std::vector<const char*> environment = pointers(*context.environment, own);
   SpawnPlan plan;
@@ -167,6 +164,13 @@ tl::expected<std::unique_ptr<Process>, Outcome> Process::start(Task task, Proces
   plan.out = out.write_end.get();
   plan.err = err.write_end.get();
   plan.death_signal = SIGKILL;
+  plan.signals = &context.signals;
+  process->input_ = process->task_.input.text(process->scratch_);
+  const bool at_once = process->input_.size() <= kPipeBytes;
+  if (at_once) {
+    process->in_ = std::move(in.write_end);
+    process->on_writable();
+  }
   process->started_ = now();
   const Clock::time_point begin = Clock::now();
   const auto pid = spawn(plan);
@@ -178,18 +182,23 @@ tl::expected<std::unique_ptr<Process>, Outcome> Process::start(Task task, Proces
   }
   process->pid_ = *pid;
   process->pidfd_ = Descriptor(static_cast<int>(syscall(SYS_pidfd_open, *pid, 0)));
-  process->in_ = std::move(in.write_end);
   process->out_ = std::move(out.read_end);
   process->err_ = std::move(err.read_end);
   process->last_sign_ = begin;
+  process->watch_time_ = begin + kBriefTime;
+  process->watched_ = !process->pidfd_;
   if (process->task_.heartbeat) {
     process->task_.heartbeat = std::min<std::chrono::microseconds>(*process->task_.heartbeat, kLongest);
   }
   if (process->task_.timeout) {
     process->timeout_ = begin + std::min<std::chrono::microseconds>(*process->task_.timeout, kLongest);
   }
-  process->input_ = process->task_.input.text(process->scratch_);
-  process->on_writable();
+  if (!at_once) {
+    in.read_end.reset();
+    set_nonblocking(in.write_end.get());
+    process->in_ = std::move(in.write_end);
+    process->on_writable();
+  }
   return process;
 }
 
@@ -198,6 +207,7 @@ Process::~Process() {
     signal_group(SIGKILL);
     reap();
   }
+  context_->folders->give_back(std::move(folder_));
 }
 
 void Process::on_writable() {
@@ -282,6 +292,7 @@ void Process::on_ended(Clock::time_point now) {
     return;
   }
   main_ended_ = true;
+  watched_ = true;  // children of its may still write
   ended_ = worker::now();
   in_.reset();
   drain(out_, true, now);
@@ -292,6 +303,7 @@ void Process::on_ended(Clock::time_point now) {
 }
 
 void Process::on_time(Clock::time_point now) {
+  watched_ = watched_ || watch_time_ <= now;
   if (stderr_.flush_time() <= now) {
     stderr_.flush(task_, *context_->log);
   }
@@ -315,6 +327,9 @@ void Process::on_time(Clock::time_point now) {
 Process::Clock::time_point Process::next_time() const {
   constexpr std::chrono::milliseconds kLookTime{5};
   Clock::time_point next = std::min({stderr_.flush_time(), kill_time_, rest_time_});
+  if (!watched_) {
+    next = std::min(next, watch_time_);
+  }
   if (verdict_ == Verdict::none && !main_ended_) {
     next = std::min(next, timeout_);
     if (task_.heartbeat) {
@@ -373,9 +388,7 @@ void Process::reap() {
   } while (reaped < 0 && errno == EINTR);
   done_ = true;
   stderr_.flush(task_, *context_->log);
-  if (!task_folder_.empty()) {
-    rmdir(task_folder_.c_str());  // stays where the task has put something into it
-  }
+  context_->folders->give_back(std::exchange(folder_, {}));
 }
 
 bool Process::ended_by_others() const {

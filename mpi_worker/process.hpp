@@ -12,7 +12,9 @@
 #include "integrations/job.hpp"
 #include "mpi_worker/descriptor.hpp"
 #include "mpi_worker/settings.hpp"
+#include "mpi_worker/spawn.hpp"
 #include "mpi_worker/task.hpp"
+#include "mpi_worker/task_folders.hpp"
 #include "mpi_worker/task_log.hpp"
 
 namespace lockstep::worker {
@@ -21,6 +23,8 @@ namespace lockstep::worker {
 struct ProcessContext {
   const RunSettings* settings = nullptr;
   TaskLog* log = nullptr;
+  TaskFolders* folders = nullptr;
+  SignalsToReset signals;
   const std::vector<std::string>* environment = nullptr;  ///< shared_environment()
   std::unordered_map<std::string, std::string> programs;  ///< found in PATH
   std::string path;                                       ///< PATH
@@ -43,8 +47,8 @@ class Process {
   /// Its process group.
   pid_t group() const { return pid_; }
   int in() const { return in_.get(); }
-  int out() const { return out_.get(); }
-  int err() const { return err_.get(); }
+  int out() const { return watched_ ? out_.get() : -1; }
+  int err() const { return watched_ ? err_.get() : -1; }
   int ended() const { return main_ended_ ? -1 : pidfd_.get(); }
 
   void on_writable();
@@ -83,7 +87,7 @@ class Process {
 
   Task task_;
   ProcessContext* context_;
-  std::string task_folder_;
+  TaskFolder folder_;
   pid_t pid_ = -1;
   Descriptor pidfd_, in_, out_, err_;
   std::string scratch_;     // backs input_
@@ -91,11 +95,13 @@ class Process {
   std::string output_;      // json, text: all; log: the end
   TaskStderr stderr_;
   Verdict verdict_ = Verdict::none;
+  bool watched_ = false;  // it has run for a while: its output is waited for, too, not only its end
   bool main_ended_ = false;
   bool done_ = false;
   int status_ = 0;
   Timestamp started_, ended_;
   Clock::time_point timeout_ = Clock::time_point::max();
+  Clock::time_point watch_time_;
   Clock::time_point last_sign_;                             // of life: start, or output
   Clock::time_point kill_time_ = Clock::time_point::max();  // after TERM
   Clock::time_point rest_time_ = Clock::time_point::max();  // main process ended, pipes still open

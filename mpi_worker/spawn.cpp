@@ -25,7 +25,7 @@ struct Report {
 }
 
 /// Only async-signal-safe calls from here on: other threads may hold any lock.
-[[noreturn]] void become(const SpawnPlan& plan, pid_t parent, Report& report) {
+[[noreturn]] void become(const SpawnPlan& plan, const SignalsToReset& signals, pid_t parent, Report& report) {
   if (plan.death_signal != 0) {
     prctl(PR_SET_PDEATHSIG, plan.death_signal);
     if (getppid() != parent) {
@@ -35,7 +35,7 @@ struct Report {
   setpgid(0, 0);
   struct sigaction usual = {};
   usual.sa_handler = SIG_DFL;
-  for (int signal = 1; signal < NSIG; ++signal) {
+  for (const int signal : signals) {
     sigaction(signal, &usual, nullptr);
   }
   if (dup2(plan.in, 0) < 0 || dup2(plan.out, 1) < 0 || dup2(plan.err, 2) < 0) {
@@ -53,15 +53,27 @@ struct Report {
   give_up(report, SpawnStage::program);
 }
 
-[[gnu::noinline]] pid_t start(const SpawnPlan& plan, pid_t parent, Report& report) {
+[[gnu::noinline]] pid_t start(const SpawnPlan& plan, const SignalsToReset& signals, pid_t parent, Report& report) {
   const pid_t pid = vfork();
   if (pid == 0) {
-    become(plan, parent, report);
+    become(plan, signals, parent, report);
   }
   return pid;
 }
 
 }  // namespace
+
+SignalsToReset signals_to_reset() {
+  SignalsToReset signals;
+  for (int signal = 1; signal < NSIG; ++signal) {
+    struct sigaction action = {};
+    if (sigaction(signal, nullptr, &action) == 0 &&
+        ((action.sa_flags & SA_SIGINFO) != 0 || action.sa_handler != SIG_DFL)) {
+      signals.push_back(signal);
+    }
+  }
+  return signals;
+}
 
 tl::expected<pid_t, SpawnFailure> spawn(const SpawnPlan& plan) {
   // No handler of ours may run in the child while it shares our memory.
@@ -70,7 +82,8 @@ tl::expected<pid_t, SpawnFailure> spawn(const SpawnPlan& plan) {
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   Report report;
-  const pid_t pid = start(plan, getpid(), report);
+  const SignalsToReset own = plan.signals == nullptr ? signals_to_reset() : SignalsToReset();
+  const pid_t pid = start(plan, plan.signals == nullptr ? own : *plan.signals, getpid(), report);
   const int number = errno;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) {

@@ -5,8 +5,14 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace lockstep::worker {
+
+/// Signals whose handling here differs from the usual one: to be undone in what we start.
+using SignalsToReset = std::vector<int>;
+SignalsToReset signals_to_reset();
 
 /// All pointers are borrowed for the call.
 struct SpawnPlan {
@@ -17,6 +23,9 @@ struct SpawnPlan {
   int in = 0;                    ///< become 0, 1 and 2; where they are ours, they must be above 2 and close on exec
   int out = 1;
   int err = 2;
+  /// signals_to_reset() of a moment ago; null: found out at each call. A handler that was set since may run in a child
+  /// that still shares our memory.
+  const SignalsToReset* signals = nullptr;
   int death_signal = 0;  ///< what the process gets when the thread that called spawn() ends; 0: none
 };
 

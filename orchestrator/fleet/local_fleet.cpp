@@ -2,6 +2,7 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "fleet/sleep.hpp"
@@ -13,10 +14,15 @@
 namespace lockstep::fleet {
 namespace {
 
+using Clock = worker::Runner::Clock;
+
 /// Outcomes that may lie ready before the service must take them: what bounds the tasks that cost nothing.
 constexpr std::size_t kMostAtOnce = 1024;
 /// After KILL; a process that even that does not end is beyond us.
 constexpr std::chrono::seconds kAfterKill{5};
+/// Between two looks while tasks are being stopped; else nothing has to be looked at unasked.
+constexpr std::chrono::seconds kWhileStopping{1};
+constexpr std::chrono::hours kElse{1};
 
 /// The journal lives in this process and gets a result at least as soon as a spool would: only markers are needed.
 FleetSettings with_markers_only(FleetSettings settings) {
@@ -24,12 +30,22 @@ FleetSettings with_markers_only(FleetSettings settings) {
   return settings;
 }
 
+worker::Outcome not_begun(const worker::DispatchId& id) {
+  worker::Outcome outcome;
+  outcome.id = id;
+  outcome.kind = worker::OutcomeKind::cancelled;
+  outcome.begun = false;
+  outcome.started = outcome.ended = worker::now();
+  return outcome;
+}
+
 }  // namespace
 
 LocalFleet::LocalFleet(FleetSettings settings, std::size_t slots)
     : settings_(with_markers_only(std::move(settings))),
       place_{0, worker::host_name()},
-      slots_(slots != 0 ? slots : worker::usable_cores()) {}
+      slots_(slots != 0 ? slots : worker::usable_cores()),
+      most_hands_(std::min(slots_, worker::usable_cores())) {}
 
 LocalFleet::~LocalFleet() {
   stop();
@@ -44,39 +60,47 @@ std::size_t LocalFleet::room() const {
 }
 
 void LocalFleet::dispatch(worker::Task task) {
-  worker::Outcome outcome;
   if (stopped_) {
-    outcome.id = task.id;
-    outcome.kind = worker::OutcomeKind::cancelled;
-    outcome.begun = false;
-    outcome.started = outcome.ended = worker::now();
-    at_once_.push_back(std::move(outcome));
+    at_once_.push_back(not_begun(task.id));
     return;
   }
   const auto job = static_cast<std::size_t>(task.job);
+  worker::Outcome outcome;
   if (job < settings_.jobs.size() && worker::run_at_once(settings_.jobs[job], task, outcome)) {
     at_once_.push_back(std::move(outcome));
     return;
   }
-  if (!thread_.joinable()) {
-    // Signals are for the thread that called us.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    thread_ = std::thread([this] { run(); });
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  }
   ++in_flight_;
-  bool first = false;
+  Hand* idle = nullptr;
   {
     const std::lock_guard lock(mail_.mutex);
-    first = mail_.tasks.empty();
     mail_.tasks.push_back(std::move(task));
+    const auto found = std::find_if(hands_.begin(), hands_.end(), [](const auto& hand) { return hand->idle; });
+    if (found != hands_.end()) {
+      idle = found->get();
+      idle->idle = false;
+    }
   }
-  if (first) {
-    mail_.to_runner.wake();
+  if (idle != nullptr) {
+    idle->waker.wake();
+  } else if (hands_.size() < most_hands_) {
+    start_hand();
   }
+}
+
+void LocalFleet::start_hand() {
+  auto hand = std::make_unique<Hand>();
+  hand->number = static_cast<std::uint32_t>(hands_.size());
+  hand->slots = slots_ / most_hands_ + (hand->number < slots_ % most_hands_ ? 1 : 0);
+  // Signals are for the thread that called us.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  hand->thread = std::thread([this, raw = hand.get()] { run(*raw); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  const std::lock_guard lock(mail_.mutex);
+  hands_.push_back(std::move(hand));
 }
 
 void LocalFleet::cancel(const worker::DispatchId& id) {
@@ -85,33 +109,45 @@ void LocalFleet::cancel(const worker::DispatchId& id) {
   }
   {
     const std::lock_guard lock(mail_.mutex);
-    mail_.cancels.push_back(id);
+    const auto waiting =
+        std::find_if(mail_.tasks.begin(), mail_.tasks.end(), [&](const worker::Task& task) { return task.id == id; });
+    if (waiting != mail_.tasks.end()) {
+      mail_.tasks.erase(waiting);
+      --in_flight_;
+      at_once_.push_back(not_begun(id));
+      return;
+    }
+    for (const auto& hand : hands_) {
+      hand->cancels.push_back(id);
+    }
   }
-  mail_.to_runner.wake();
+  for (const auto& hand : hands_) {
+    hand->waker.wake();
+  }
 }
 
 bool LocalFleet::collect(std::vector<worker::Outcome>& outcomes) {
   const std::size_t before = outcomes.size();
   const bool keeps = settings_.spool != worker::SpoolUse::none;
-  for (worker::Outcome& outcome : at_once_) {
+  const auto give = [&](worker::Outcome& outcome, Hand* hand) {
     if (keeps) {
-      settlement_.give_other();
+      given_.push_back(hand);
     }
     outcomes.push_back(std::move(outcome));
+  };
+  for (worker::Outcome& outcome : at_once_) {
+    give(outcome, nullptr);
   }
   at_once_.clear();
   if (in_flight_ > 0) {
     mail_.to_service.clear();
     const std::lock_guard lock(mail_.mutex);
-    in_flight_ -= mail_.outcomes.size();
-    for (worker::Outcome& outcome : mail_.outcomes) {
-      prefetch_.learn(outcome);
-      if (keeps) {
-        settlement_.give();
-      }
-      outcomes.push_back(std::move(outcome));
+    in_flight_ -= mail_.ended.size();
+    for (Ended& ended : mail_.ended) {
+      prefetch_.learn(ended.outcome);
+      give(ended.outcome, ended.hand);
     }
-    mail_.outcomes.clear();
+    mail_.ended.clear();
   }
   return outcomes.size() > before;
 }
@@ -125,66 +161,73 @@ void LocalFleet::wait(std::chrono::microseconds limit, const Waker& waker, std::
 }
 
 void LocalFleet::settled(std::uint32_t /*rank*/) {
-  if (settings_.spool != worker::SpoolUse::none) {
-    settlement_.settle();
-    settled_.store(settlement_.count(), std::memory_order_relaxed);
+  if (given_.empty()) {
+    return;
   }
+  if (Hand* hand = given_.front(); hand != nullptr) {
+    hand->settled.fetch_add(1, std::memory_order_relaxed);
+  }
+  given_.pop_front();
 }
 
-void LocalFleet::run() {
-  const std::unique_ptr<worker::Spool> spool = worker::Spool::open(settings_, place_.rank);
-  worker::Runner runner(settings_, place_, slots_, spool.get());
-  std::vector<worker::Task> tasks;
+void LocalFleet::run(Hand& hand) {
+  // Each thread keeps its markers apart.
+  const std::unique_ptr<worker::Spool> spool = worker::Spool::open(settings_, hand.number);
+  worker::Runner runner(settings_, place_, hand.slots, spool.get());
   std::vector<worker::DispatchId> cancels;
   std::vector<worker::Outcome> outcomes;
-  auto kill_time = worker::Runner::Clock::time_point::max();
+  auto kill_time = Clock::time_point::max();
   for (bool stopping = false; !stopping || runner.running() > 0;) {
+    hand.waker.clear();
     {
       const std::lock_guard lock(mail_.mutex);
-      tasks.swap(mail_.tasks);
-      cancels.swap(mail_.cancels);
+      cancels.swap(hand.cancels);
       if (mail_.stop && !stopping) {
         stopping = true;
-        kill_time = worker::Runner::Clock::now() + settings_.kill_after + kAfterKill;
+        kill_time = Clock::now() + settings_.kill_after + kAfterKill;
       }
-    }
-    for (worker::Task& task : tasks) {
-      runner.submit(std::move(task));
+      while (!stopping && !mail_.tasks.empty() && runner.running() + runner.waiting() < hand.slots) {
+        runner.submit(std::move(mail_.tasks.front()));
+        mail_.tasks.pop_front();
+      }
+      // Who dispatches from now on wakes us.
+      hand.idle = runner.running() + runner.waiting() < hand.slots;
     }
     for (const worker::DispatchId& id : cancels) {
       runner.cancel(id);
     }
-    tasks.clear();
     cancels.clear();
     if (stopping) {
       runner.hold(true);
       runner.cancel_all();
-      if (worker::Runner::Clock::now() > kill_time) {
+      if (Clock::now() > kill_time) {
         break;
       }
     }
-    constexpr std::chrono::seconds kWhileStopping{1};
-    constexpr std::chrono::hours kElse{1};
-    mail_.to_runner.clear();
-    bool more = false;
-    {
-      // What came in after the first look has woken us before clear().
-      const std::lock_guard lock(mail_.mutex);
-      more = !mail_.tasks.empty() || !mail_.cancels.empty() || mail_.stop != stopping;
-    }
     const bool at_end = stopping && runner.running() == 0;
-    const std::chrono::microseconds limit = stopping ? std::chrono::microseconds(kWhileStopping) : kElse;
-    runner.wait(more || at_end ? std::chrono::microseconds(0) : limit, mail_.to_runner.descriptor(), outcomes);
+    const std::chrono::microseconds limit = at_end     ? std::chrono::microseconds(0)
+                                            : stopping ? std::chrono::microseconds(kWhileStopping)
+                                                       : std::chrono::microseconds(kElse);
+    runner.wait(limit, hand.waker.descriptor(), outcomes);
+    if (outcomes.empty()) {
+      continue;
+    }
     if (spool) {
       for (const worker::Outcome& outcome : outcomes) {
         spool->over(outcome.id);
       }
-      spool->acknowledged(settled_.load(std::memory_order_relaxed));
+      spool->acknowledged(hand.settled.load(std::memory_order_relaxed));
     }
-    if (!outcomes.empty()) {
+    bool first = false;
+    {
       const std::lock_guard lock(mail_.mutex);
-      std::move(outcomes.begin(), outcomes.end(), std::back_inserter(mail_.outcomes));
-      outcomes.clear();
+      first = mail_.ended.empty();
+      for (worker::Outcome& outcome : outcomes) {
+        mail_.ended.push_back({std::move(outcome), &hand});
+      }
+    }
+    outcomes.clear();
+    if (first) {
       mail_.to_service.wake();
     }
   }
@@ -192,15 +235,23 @@ void LocalFleet::run() {
 
 void LocalFleet::stop() {
   stopped_ = true;
-  if (!thread_.joinable()) {
-    return;
-  }
   {
     const std::lock_guard lock(mail_.mutex);
     mail_.stop = true;
+    in_flight_ -= mail_.tasks.size();
+    for (const worker::Task& task : mail_.tasks) {
+      at_once_.push_back(not_begun(task.id));
+    }
+    mail_.tasks.clear();
   }
-  mail_.to_runner.wake();
-  thread_.join();
+  for (const auto& hand : hands_) {
+    hand->waker.wake();
+  }
+  for (const auto& hand : hands_) {
+    if (hand->thread.joinable()) {
+      hand->thread.join();
+    }
+  }
 }
 
 std::string LocalFleet::describe() const {

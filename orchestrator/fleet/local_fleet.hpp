@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -10,12 +11,12 @@
 
 #include "fleet/fleet.hpp"
 #include "fleet/prefetch.hpp"
-#include "fleet/settlement.hpp"
 
 namespace lockstep::fleet {
 
-/// Builtins that take no time run within dispatch(); everything else on one thread of its own, which is started with
-/// the first such task and drives all slots.
+/// Builtins that take no time run within dispatch(); everything else on threads of their own. Starting a process holds
+/// up the thread that does it, so that there is a thread for each core, as many as are needed: each drives its share of
+/// the slots and takes its tasks from one queue.
 class LocalFleet final : public Fleet {
  public:
   /// `slots` 0: as many as this process may use cores.
@@ -32,31 +33,45 @@ class LocalFleet final : public Fleet {
   std::string describe() const override;
 
  private:
-  /// What the two threads hand each other.
+  /// One thread with its runner.
+  struct Hand {
+    std::uint32_t number = 0;
+    std::size_t slots = 1;
+    Waker waker;
+    std::atomic<std::uint64_t> settled{0};  // outcomes of its own
+    std::thread thread;
+    // Guarded by mail_.mutex.
+    std::vector<worker::DispatchId> cancels;
+    bool idle = false;  // sleeps, and could take a task
+  };
+  struct Ended {
+    worker::Outcome outcome;
+    Hand* hand = nullptr;
+  };
+  /// What the threads hand each other.
   struct Mailbox {
     std::mutex mutex;
-    std::vector<worker::Task> tasks;
-    std::vector<worker::DispatchId> cancels;
-    std::vector<worker::Outcome> outcomes;
+    std::deque<worker::Task> tasks;
+    std::vector<Ended> ended;
     bool stop = false;
-    Waker to_runner;
     Waker to_service;
   };
 
-  void run();
+  void start_hand();
+  void run(Hand& hand);
   bool collect(std::vector<worker::Outcome>& outcomes);
 
   const FleetSettings settings_;
   const worker::Place place_;
   const std::size_t slots_;
+  const std::size_t most_hands_;
   Prefetch prefetch_;
   std::vector<worker::Outcome> at_once_;
-  std::size_t in_flight_ = 0;  // with the runner
-  Settlement settlement_;
-  std::atomic<std::uint64_t> settled_{0};  // its count, for the runner's thread
+  std::size_t in_flight_ = 0;  // with the hands
+  std::deque<Hand*> given_;    // whose outcomes are not settled; null: nobody's. Empty where there are no spools
   bool stopped_ = false;
   Mailbox mail_;
-  std::thread thread_;
+  std::vector<std::unique_ptr<Hand>> hands_;
 };
 
 }  // namespace lockstep::fleet

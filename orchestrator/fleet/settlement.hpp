@@ -12,8 +12,6 @@ class Settlement {
  public:
   /// An outcome of the worker's goes to the service, which will settle it.
   void give() { waiting_.push_back(Kind::given); }
-  /// An outcome goes to the service that the worker's spool does not know.
-  void give_other() { waiting_.push_back(Kind::other); }
   /// An outcome of the worker's goes nowhere: settled as soon as those before it are.
   void drop() {
     waiting_.push_back(Kind::dropped);
@@ -22,7 +20,7 @@ class Settlement {
   /// The first that the service has and that is not settled, is.
   void settle() {
     if (!waiting_.empty()) {
-      count_ += waiting_.front() == Kind::given ? 1 : 0;
+      ++count_;
       waiting_.pop_front();
       skip_dropped();
     }
@@ -31,7 +29,7 @@ class Settlement {
   std::uint64_t count() const { return count_; }
 
  private:
-  enum class Kind : std::uint8_t { given, other, dropped };
+  enum class Kind : std::uint8_t { given, dropped };
   void skip_dropped() {
     while (!waiting_.empty() && waiting_.front() == Kind::dropped) {
       waiting_.pop_front();

@@ -1,0 +1,76 @@
+#include "mpi_worker/task_folders.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+namespace lockstep::worker {
+namespace {
+
+constexpr mode_t kMode = 0700;
+
+/// As it was made: nothing in it, and nobody changed its permissions.
+bool is_untouched(int folder) {
+  constexpr std::ptrdiff_t kOwnEntries = 48;  // "." and "..", 24 bytes each
+  struct stat status = {};
+  std::array<char, 256> entries{};
+  return fstat(folder, &status) == 0 && (status.st_mode & 07777U) == kMode && lseek(folder, 0, SEEK_SET) == 0 &&
+         syscall(SYS_getdents64, folder, entries.data(), entries.size()) == kOwnEntries;
+}
+
+}  // namespace
+
+TaskFolders::TaskFolders(const std::string& run_folder) : tasks_(run_folder.empty() ? "" : run_folder + "/tasks") {}
+
+TaskFolders::~TaskFolders() {
+  for (const TaskFolder& folder : spare_) {
+    rmdir(folder.path.c_str());
+  }
+}
+
+TaskFolder TaskFolders::take(const DispatchId& id) {
+  TaskFolder taken;
+  if (tasks_.empty()) {
+    return taken;
+  }
+  taken.path = fmt::format("{}/{}-{}", tasks_, id.execution, id.visit);
+  if (!spare_.empty()) {
+    TaskFolder& spare = spare_.back();
+    // Fails where the task's folder stands already and holds something.
+    if (rename(spare.path.c_str(), taken.path.c_str()) == 0) {
+      taken.folder = std::move(spare.folder);
+      spare_.pop_back();
+      return taken;
+    }
+    if (errno == ENOENT) {
+      spare_.pop_back();
+    }
+  }
+  int made = mkdir(taken.path.c_str(), kMode);
+  if (made != 0 && errno == ENOENT) {
+    mkdir(tasks_.c_str(), kMode);
+    made = mkdir(taken.path.c_str(), kMode);
+  }
+  if (made == 0) {
+    taken.folder = Descriptor(open(taken.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  }
+  return taken;
+}
+
+void TaskFolders::give_back(TaskFolder folder) {
+  if (folder.path.empty()) {
+    return;
+  }
+  if (folder.folder && is_untouched(folder.folder.get())) {
+    spare_.push_back(std::move(folder));
+  } else {
+    rmdir(folder.path.c_str());  // stays where the task has put something into it
+  }
+}
+
+}  // namespace lockstep::worker
