@@ -68,10 +68,13 @@ std::string plural_of(std::string_view subtype) {
 }  // namespace
 
 Item Evaluator::make_function(const Expr& e, Function::Kind kind, Item input, Frame* frame) {
-  ++captures_;
+  if (kind != Function::Kind::regex) {
+    ++captures_;  // a regular expression needs nothing of what is around it
+  }
   auto* f = heap_.make_array<Function>(1);
   *f = new_function(kind);
   f->expr = &e;
+  f->direct = kind == Function::Kind::lambda && e.signature == nullptr;
   f->input = input;
   f->frame = frame;
   return function_item(f);
@@ -95,9 +98,52 @@ std::size_t Evaluator::arity(const Function& f) {
   }
 }
 
+namespace {
+
+// Notes what a call is named, for the errors of the function.
+void name_call(Function& f, const Expr& e) {
+  const std::string_view name = procedure_name(*e.a);
+  f.position = e.position;
+  f.token_text = name.empty() ? nullptr : name.data();
+  f.token_size = static_cast<std::uint32_t>(name.size());
+}
+
+// An error within `f`: it is the last call of that function's that is to blame.
+void blame_function(Problem& p, const Function& f) {
+  if (!p.has_token && f.token_text != nullptr) {
+    p.token.assign(f.token_text, f.token_size);
+    p.has_token = true;
+  }
+  if (f.position > 0) {
+    p.position = f.position;
+  }
+}
+
+void blame_call(Problem& p, const Expr& e) {
+  if (p.position <= 0) {
+    p.position = e.position;
+  }
+  if (!p.has_token) {
+    const std::string_view name = procedure_name(*e.a);
+    p.token = name;
+    p.has_token = !name.empty();
+  }
+}
+
+}  // namespace
+
 Item Evaluator::eval_call(const Expr& e, Item input, Frame* frame, const Item* applied_to) {
   check_stack();
   const Item procedure = value_of(*e.a, input, frame);
+  if (procedure.is_function() && applied_to == nullptr && e.items.size() <= kFew) {
+    Function& f = *procedure.function();
+    if (f.direct && !e.binds) {
+      return call_lambda(e, f, input, frame);
+    }
+    if (f.kind == Function::Kind::native && !f.partial) {
+      return call_native(e, f, input, frame);
+    }
+  }
   if (procedure.is_undefined() && e.a->type == ExprType::path && !e.a->items[0]->text.empty() &&
       truthy_or_function(lookup_name(e.a->items[0]->text, frame))) {
     Problem p = problem("T1005", e.position);
@@ -112,23 +158,65 @@ Item Evaluator::eval_call(const Expr& e, Item input, Frame* frame, const Item* a
   for (const Expr* argument : e.items) {
     arguments.push(value_of(*argument, input, frame));
   }
-  const std::string_view name = procedure_name(*e.a);
   if (procedure.is_function()) {
-    Function& f = *procedure.u.function;
-    f.position = e.position;
-    f.token_text = name.empty() ? nullptr : name.data();
-    f.token_size = static_cast<std::uint32_t>(name.size());
+    name_call(*procedure.function(), e);
   }
   try {
     return apply(procedure, arguments.data(), arguments.size(), input, frame);
   } catch (Problem& p) {
-    if (p.position <= 0) {
-      p.position = e.position;
+    blame_call(p, e);
+    throw;
+  }
+}
+
+// The arguments go straight into the lambda's frame. They must bind nothing: what the call has made is taken back.
+Item Evaluator::call_lambda(const Expr& e, Function& f, Item input, Frame* frame) {
+  const Expr& lambda = *f.expr;
+  const Heap::Mark mark = heap_.mark();
+  const std::uint64_t captures = captures_;
+  Frame* inner = make_frame(f.frame, *lambda.scope);
+  const std::size_t wanted = lambda.parameters.size();
+  const std::size_t given = e.items.size();
+  for (std::size_t i = 0; i < given; ++i) {
+    const Item value = value_of(*e.items[i], input, frame);
+    if (i < wanted) {
+      inner->slots[lambda.parameters[i]] = value;
     }
-    if (!p.has_token) {
-      p.token = name;
-      p.has_token = !name.empty();
+  }
+  for (std::size_t i = given; i < wanted; ++i) {
+    inner->slots[lambda.parameters[i]] = Item();
+  }
+  name_call(f, e);
+  try {
+    Item result = eval(*lambda.a, f.input, inner);
+    if (result.tag() == Tag::tail_call) {
+      result = finish_calls(result, mark, captures, input, frame);
+    } else if (captures == captures_ && result.is_scalar()) {
+      heap_.reset(mark);
     }
+    return result;
+  } catch (Problem& p) {
+    blame_function(p, f);
+    blame_call(p, e);
+    throw;
+  }
+}
+
+Item Evaluator::call_native(const Expr& e, Function& f, Item input, Frame* frame) {
+  Item arguments[kFew];
+  const std::size_t size = e.items.size();
+  for (std::size_t i = 0; i < size; ++i) {
+    arguments[i] = value_of(*e.items[i], input, frame);
+  }
+  name_call(f, e);
+  try {
+    if (fit_directly(*f.native->signature, arguments, size)) {
+      return f.native->call(*this, {arguments, size, input, frame});
+    }
+    return apply(function_item(&f), arguments, size, input, frame);
+  } catch (Problem& p) {
+    blame_function(p, f);
+    blame_call(p, e);
     throw;
   }
 }
@@ -140,14 +228,18 @@ bool Evaluator::truthy_or_function(const Item& item) {
 Item Evaluator::apply(Item procedure, const Item* arguments, std::size_t size, Item input, Frame* frame) {
   const Heap::Mark mark = heap_.mark();
   const std::uint64_t captures = captures_;
-  Item result = apply_once(procedure, arguments, size, input, frame);
-  while (result.tag == Tag::tail_call) {
+  const Item result = apply_once(procedure, arguments, size, input, frame);
+  return result.tag() == Tag::tail_call ? finish_calls(result, mark, captures, input, frame) : result;
+}
+
+Item Evaluator::finish_calls(Item result, Heap::Mark mark, std::uint64_t captures, Item input, Frame* frame) {
+  while (result.tag() == Tag::tail_call) {
     const Expr& call = *tail_expr_;
     const Item context = tail_input_;
     Frame* inner = tail_frame_;
     const Item next = eval(*call.a, context, inner);
     if (next.is_function()) {
-      Function& f = *next.u.function;
+      Function& f = *next.function();
       if (call.a->type == ExprType::variable) {
         f.token_text = call.a->text.data();
         f.token_size = static_cast<std::uint32_t>(call.a->text.size());
@@ -174,17 +266,11 @@ Item Evaluator::apply_once(Item procedure, const Item* arguments, std::size_t si
     throw problem("T1006");
   }
   spend(1);
-  Function& f = *procedure.u.function;
+  Function& f = *procedure.function();
   try {
     return apply_function(f, arguments, size, input, frame);
   } catch (Problem& p) {
-    if (!p.has_token && f.token_text != nullptr) {
-      p.token.assign(f.token_text, f.token_size);
-      p.has_token = true;
-    }
-    if (f.position > 0) {
-      p.position = f.position;
-    }
+    blame_function(p, f);
     throw;
   }
 }
@@ -198,7 +284,10 @@ Item Evaluator::apply_function(Function& f, const Item* arguments, std::size_t s
   }
   if (f.kind == Function::Kind::native && signature != nullptr) {
     Item fitted[kFew];
-    if (fit_directly(*signature, arguments, size, fitted)) {
+    if (size <= kFew) {
+      std::copy_n(arguments, size, fitted);
+    }
+    if (size <= kFew && fit_directly(*signature, fitted, size)) {
       return f.native->call(*this, {fitted, size, input, frame});
     }
   }
@@ -234,7 +323,7 @@ Item Evaluator::apply_function(Function& f, const Item* arguments, std::size_t s
       return match_item(*f.expr->regex, *f.expr, subject, 0, false);
     }
     case Function::Kind::next_match:
-      return match_item(*f.expr->regex, *f.expr, f.input, static_cast<std::size_t>(f.second.u.number), true);
+      return match_item(*f.expr->regex, *f.expr, f.input, static_cast<std::size_t>(f.second.number()), true);
     case Function::Kind::transform: {
       const Item subject = size > 0 ? arguments[0] : Item();
       if (size > 1 || !(subject.is_undefined() || subject.is_object() || subject.is_array())) {
@@ -278,39 +367,55 @@ Item Evaluator::apply_lambda(Function& f, const Item* arguments, std::size_t siz
   return result;
 }
 
+// As call_lambda(), from a library function.
+Item Evaluator::call_direct(Function& f, const Item* arguments, std::size_t size) {
+  spend(1);
+  const Expr& lambda = *f.expr;
+  const Heap::Mark mark = heap_.mark();
+  const std::uint64_t captures = captures_;
+  Frame* frame = make_frame(f.frame, *lambda.scope);
+  for (std::size_t i = 0; i < lambda.parameters.size(); ++i) {
+    frame->slots[lambda.parameters[i]] = i < size ? arguments[i] : Item();
+  }
+  try {
+    Item result = eval(*lambda.a, f.input, frame);
+    if (result.tag() == Tag::tail_call) {
+      result = finish_calls(result, mark, captures, null_item(), nullptr);
+    } else if (captures == captures_ && result.is_scalar()) {
+      heap_.reset(mark);
+    }
+    return result;
+  } catch (Problem& p) {
+    blame_function(p, f);
+    throw;
+  }
+}
+
 Item Evaluator::call(Function& function, const Item* arguments, std::size_t size) {
+  if (function.direct) {
+    return call_direct(function, arguments, size);
+  }
   return apply(function_item(&function), arguments, size, null_item(), nullptr);
 }
 
 // --- signatures ---
 
 // The usual case without ceremony: each argument fits the parameter at its place, and what is left over may be.
-bool Evaluator::fit_directly(const Signature& signature, const Item* arguments, std::size_t size, Item* out) {
+bool Evaluator::fit_directly(const Signature& signature, Item* arguments, std::size_t size) {
   const auto& parameters = signature.parameters();
-  if (size > parameters.size() || size > kFew) {
+  if (!signature.is_simple() || size < signature.least() || size > parameters.size()) {
     return false;
   }
-  char symbols[kFew];
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    const Signature::Parameter& parameter = parameters[i];
-    if (parameter.repeats) {
-      return false;
-    }
-    if (i >= size) {
-      if (!parameter.optional || parameter.context) {
-        return false;
-      }
-      continue;
-    }
-    symbols[i] = symbol_of(arguments[i]);
-    if ((parameter.mask & Signature::bit(symbols[i])) == 0) {
+  for (std::size_t i = 0; i < size; ++i) {
+    if ((parameters[i].mask & symbol_bit(arguments[i])) == 0) {
       return false;
     }
   }
   for (std::size_t i = 0; i < size; ++i) {
-    out[i] = parameters[i].type == 'a'
-                 ? coerce(parameters[i], arguments[i], symbols[i], std::string_view(symbols + i, 1), i)
-                 : arguments[i];
+    if (parameters[i].type == 'a') {
+      const char symbol = symbol_of(arguments[i]);
+      arguments[i] = coerce(parameters[i], arguments[i], symbol, std::string_view(&symbol, 1), i);
+    }
   }
   return true;
 }
@@ -330,12 +435,13 @@ Item Evaluator::coerce(const Signature::Parameter& parameter, Item argument, cha
     } else if (size_of(argument) > 0) {
       const char wanted = parameter.subtype[0];
       const std::size_t size = size_of(argument);
-      if (argument.tag == Tag::range) {
+      if (argument.tag() == Tag::range) {
         fits = wanted == 'n';
       } else {
         spend(size / 8 + 1);
+        const std::uint16_t bit = Signature::bit(wanted);
         for (std::size_t i = 0; i < size && fits; ++i) {
-          fits = symbol_of(at(argument, i)) == wanted;
+          fits = symbol_bit(at(argument, i)) == bit;
         }
       }
     }
@@ -419,9 +525,10 @@ Item Evaluator::eval_partial(const Expr& e, Item input, Frame* frame) {
     throw p;
   }
   ++captures_;
-  const Function& from = *procedure.u.function;
+  const Function& from = *procedure.function();
   auto* f = heap_.make_array<Function>(1);
   *f = from;
+  f->direct = false;
   f->position = 0;
   f->token_text = nullptr;
   std::size_t parameters = 1;
@@ -505,8 +612,8 @@ Item Evaluator::apply_transform(const Function& f, const Item& input) {
         p.value_json = describe(update);
         throw p;
       }
-      if (match.tag == Tag::object) {
-        each_member(update, [&](std::string_view key, const Item& value) { set(*match.u.object, key, value); });
+      if (match.tag() == Tag::object) {
+        each_member(update, [&](std::string_view key, const Item& value) { set(*match.object(), key, value); });
       }
     }
     if (e.c == nullptr) {
@@ -525,8 +632,8 @@ Item Evaluator::apply_transform(const Function& f, const Item& input) {
         throw p;
       }
     }
-    for (std::size_t k = 0; k < names && match.tag == Tag::object; ++k) {
-      remove(*match.u.object, (deletions.is_array() ? at(deletions, k) : deletions).as_string());
+    for (std::size_t k = 0; k < names && match.tag() == Tag::object; ++k) {
+      remove(*match.object(), (deletions.is_array() ? at(deletions, k) : deletions).as_string());
     }
   }
   return result;

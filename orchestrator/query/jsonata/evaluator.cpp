@@ -81,22 +81,27 @@ std::uint64_t Evaluator::random_bits() {
 }
 
 Item Evaluator::from_value(const Value& value) {
-  owners_.push_back(value);
-  return node_item(owners_.back().node(), static_cast<std::uint32_t>(owners_.size() - 1));
+  owners_.push_back(&value);
+  return node_item(value.node(), static_cast<std::uint32_t>(owners_.size() - 1));
+}
+
+Item Evaluator::adopt_value(Value value) {
+  return from_value(adopted_.emplace_back(std::move(value)));
 }
 
 // --- dispatch ---
 
 Item Evaluator::eval(const Expr& e, Item input, Frame* frame) {
+  const std::uint32_t depth = depth_;
   enter();
   Item result = eval_kind(e, input, frame);
   if (!e.plain) {
     result = finish(e, result, frame);
   }
-  if (result.tag == Tag::array) {
+  if (result.tag() == Tag::array) {
     result = unwrap(e, result);
   }
-  --depth_;
+  depth_ = depth;
   return result;
 }
 
@@ -111,7 +116,7 @@ Item Evaluator::finish(const Expr& e, Item result, Frame* frame) {
 }
 
 Item Evaluator::unwrap(const Expr& e, Item result) {
-  Array& array = *result.u.array;
+  Array& array = *result.array();
   if (!array.sequence || array.tuple_stream) {
     return result;
   }
@@ -163,7 +168,7 @@ Item Evaluator::eval_kind(const Expr& e, Item input, Frame* frame) {
     case ExprType::descendant:
       return eval_descendants(input);
     case ExprType::condition:
-      if (truthy(eval(*e.a, input, frame))) {
+      if (is_true(value_of(*e.a, input, frame))) {
         return value_of(*e.b, input, frame);
       }
       return e.c != nullptr ? value_of(*e.c, input, frame) : Item();
@@ -192,9 +197,7 @@ Item Evaluator::eval_kind(const Expr& e, Item input, Frame* frame) {
       tail_expr_ = e.a;
       tail_input_ = input;
       tail_frame_ = frame;
-      Item item;
-      item.tag = Tag::tail_call;
-      return item;
+      return tail_call_item();
     }
     case ExprType::partial:
       return eval_partial(e, input, frame);
@@ -225,24 +228,16 @@ Frame* Evaluator::make_frame(Frame* outer, const Scope& scope) {
   frame->outer = outer;
   frame->scope = &scope;
   frame->slots = reinterpret_cast<Item*>(frame + 1);
-  Item unset;
-  unset.tag = Tag::unset;
-  std::fill_n(frame->slots, scope.names.size(), unset);
+  std::fill_n(frame->slots, scope.names.size(), unset_item());
   return frame;
 }
 
 // --- variables ---
 
-Item Evaluator::eval_variable(const Expr& e, const Item& input, Frame* frame) const {
+// `$`, or a variable that no frame holds.
+Item Evaluator::outer_variable(const Expr& e, Item input, Frame* frame) const {
   if (e.text.empty()) {
-    return is_outer_wrapper(input) ? input.u.array->items[0] : input;
-  }
-  if (e.hops >= 0) {
-    for (std::int32_t i = 0; i < e.hops; ++i) {
-      frame = frame->outer;
-    }
-    const Item value = frame->slots[e.variable];
-    return value.tag != Tag::unset ? value : lookup_name(e.text, frame->outer);
+    return is_outer_wrapper(input) ? input.array()->items[0] : input;
   }
   return e.hops == kGlobal ? globals_[e.variable] : lookup_name(e.text, frame);
 }
@@ -253,7 +248,7 @@ Item Evaluator::lookup_name(std::string_view name, Frame* frame) const {
     const auto found = std::find(names.begin(), names.end(), name);
     if (found != names.end()) {
       const Item value = frame->slots[found - names.begin()];
-      if (value.tag != Tag::unset) {
+      if (value.tag() != Tag::unset) {
         return value;
       }
     }
@@ -273,18 +268,64 @@ Item Evaluator::lookup_global(std::string_view name) const {
 
 // --- operators ---
 
+namespace {
+
+// Whether `item` is a number that every operator takes as it is; which one, in `value`.
+bool is_finite_number(Item item, double& value) {
+  if (item.tag() == Tag::number) {
+    value = item.number();
+  } else if (item.tag() == Tag::node_number) {
+    value = item.node()->as_double();
+  } else {
+    return false;
+  }
+  return std::isfinite(value);
+}
+
+}  // namespace
+
 Item Evaluator::eval_binary(const Expr& e, Item input, Frame* frame) {
-  const Item a = value_of(*e.a, input, frame);
   if (e.op == Op::logical_and || e.op == Op::logical_or) {
+    const Item a = value_of(*e.a, input, frame);
     return at_operator(e, [&] {
-      const bool left = truthy(a);
+      const bool left = is_true(a);
       if (left == (e.op == Op::logical_or)) {
         return boolean_item(left);
       }
-      return boolean_item(truthy(eval(*e.b, input, frame)));
+      return boolean_item(is_true(value_of(*e.b, input, frame)));
     });
   }
+  const Item a = value_of(*e.a, input, frame);
   const Item b = value_of(*e.b, input, frame);
+  double x = 0;
+  double y = 0;
+  if (is_finite_number(a, x) && is_finite_number(b, y)) {
+    switch (e.op) {
+      case Op::add:
+        return number_item(x + y);
+      case Op::subtract:
+        return number_item(x - y);
+      case Op::multiply:
+        return number_item(x * y);
+      case Op::divide:
+        return number_item(x / y);
+      case Op::less:
+        return boolean_item(x < y);
+      case Op::less_equal:
+        return boolean_item(x <= y);
+      case Op::greater:
+        return boolean_item(x > y);
+      case Op::greater_equal:
+        return boolean_item(x >= y);
+      default:
+        break;
+    }
+  }
+  return calculate(e, a, b);
+}
+
+// The operators on any two values.
+Item Evaluator::calculate(const Expr& e, Item a, Item b) {
   switch (e.op) {
     case Op::add:
     case Op::subtract:
@@ -304,18 +345,7 @@ Item Evaluator::eval_binary(const Expr& e, Item input, Frame* frame) {
     case Op::greater_equal:
       return compare(e, a, b);
     case Op::concat:
-      return at_operator(e, [&] {
-        std::string text;
-        if (!a.is_undefined()) {
-          append_string(text, a);
-        }
-        if (!b.is_undefined()) {
-          std::string right;
-          append_string(right, b);
-          append_text(text, right);
-        }
-        return make_string(text);
-      });
+      return at_operator(e, [&] { return concatenate(a, b); });
     case Op::range:
       return make_range(e, a, b);
     case Op::in: {
@@ -339,28 +369,45 @@ Item Evaluator::eval_binary(const Expr& e, Item input, Frame* frame) {
   }
 }
 
-Item Evaluator::arithmetic(const Expr& e, const Item& a, const Item& b) {
-  double x = 0;
-  double y = 0;
-  if (a.tag == Tag::number && b.tag == Tag::number && std::isfinite(a.u.number) && std::isfinite(b.u.number)) {
-    x = a.u.number;
-    y = b.u.number;
-  } else {
-    at_operator(e, [&] {
-      if (!a.is_undefined() && !is_numeric(a)) {
-        operator_problem("T2001", e, describe(a));
-      }
-      if (!b.is_undefined() && !is_numeric(b)) {
-        operator_problem("T2002", e, describe(b));
-      }
-      return Item();
-    });
-    if (a.is_undefined() || b.is_undefined()) {
-      return {};
-    }
-    x = a.as_double();
-    y = b.as_double();
+Item Evaluator::concatenate(Item a, Item b) {
+  if (a.is_string() && b.is_string() && a.is_ascii() && b.is_ascii()) {
+    const std::string_view left = a.as_string();
+    const std::string_view right = b.as_string();
+    check_value(left.size() + right.size());
+    auto* text = static_cast<char*>(heap_.allocate(left.size() + right.size()));
+    std::copy(left.begin(), left.end(), text);
+    std::copy(right.begin(), right.end(), text + left.size());
+    return string_item({text, left.size() + right.size()}, true);
   }
+  std::string text;
+  if (!a.is_undefined()) {
+    append_string(text, a);
+  }
+  if (!b.is_undefined()) {
+    if (b.is_string()) {
+      append_text(text, b.as_string());
+    } else {
+      append_string(text, b);  // JSON begins with no surrogate
+    }
+  }
+  return make_string(text);
+}
+
+Item Evaluator::arithmetic(const Expr& e, Item a, Item b) {
+  at_operator(e, [&] {
+    if (!a.is_undefined() && !is_numeric(a)) {
+      operator_problem("T2001", e, describe(a));
+    }
+    if (!b.is_undefined() && !is_numeric(b)) {
+      operator_problem("T2002", e, describe(b));
+    }
+    return Item();
+  });
+  if (a.is_undefined() || b.is_undefined()) {
+    return {};
+  }
+  const double x = a.as_double();
+  const double y = b.as_double();
   switch (e.op) {
     case Op::add:
       return number_item(x + y);
@@ -375,7 +422,7 @@ Item Evaluator::arithmetic(const Expr& e, const Item& a, const Item& b) {
   }
 }
 
-Item Evaluator::compare(const Expr& e, const Item& a, const Item& b) {
+Item Evaluator::compare(const Expr& e, Item a, Item b) {
   double x = 0;
   double y = 0;
   if (a.is_number() && b.is_number()) {
@@ -469,13 +516,13 @@ Item Evaluator::eval_array(const Expr& e, Item input, Frame* frame) {
     }
   }
   const Item result = items.to_array(false);
-  result.u.array->cons = e.cons_array;
+  result.array()->cons = e.cons_array;
   return result;
 }
 
 Item Evaluator::eval_wildcard(Item input) {
-  if (is_outer_wrapper(input) && input.u.array->size > 0) {
-    input = input.u.array->items[0];
+  if (is_outer_wrapper(input) && input.array()->size > 0) {
+    input = input.array()->items[0];
   }
   Collector items(*this);
   bool sequence = true;
@@ -531,21 +578,21 @@ void Evaluator::descend(const Item& item, Collector& out) {
     }
   }
   check_stack();
-  switch (item.tag) {
+  switch (item.tag()) {
     case Tag::node_array: {
-      const Node& node = *item.u.node;
+      const Node& node = *item.node();
       spend(node.size());
       for (std::size_t i = 0; i < node.size(); ++i) {
-        descend_node(node.at(i), item.count, out);
+        descend_node(node.at(i), item.count(), out);
       }
       return;
     }
     case Tag::node_object: {
-      const Node& node = *item.u.node;
+      const Node& node = *item.node();
       spend(node.size());
       if (in_order(item)) {
         for (std::size_t i = 0; i < node.size(); ++i) {
-          descend_node(node.member(i).value(), item.count, out);
+          descend_node(node.member(i).value(), item.count(), out);
         }
         return;
       }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <deque>
 #include <memory>
 #include <string>
@@ -31,6 +32,7 @@ struct Function {
   enum class Kind : std::uint8_t { native, lambda, regex, transform, chain, next_match };
   Kind kind;
   bool partial = false;
+  bool direct = false;               // a lambda whose arguments only have to be put into its frame
   std::uint32_t open_count = 0;      // partial: parameters that are still open …
   std::int32_t position = 0;         // of the call that is going on, for its errors; 0: none
   const char* token_text = nullptr;  // its name there
@@ -53,6 +55,7 @@ struct LimitReached {
 class Evaluator {
  public:
   Evaluator() = default;
+  ~Evaluator() { std::free(stack_); }
   Evaluator(const Evaluator&) = delete;
   Evaluator& operator=(const Evaluator&) = delete;
 
@@ -113,6 +116,7 @@ class Evaluator {
   Item lookup(const Item& input, std::string_view key, std::uint32_t hash);
   Item keys(const Item& input);
   bool truthy(const Item& item);  // undefined is false
+  bool is_true(Item item) { return item.tag() == Tag::boolean ? item.as_boolean() : truthy(item); }
   bool equal(const Item& a, const Item& b);
   static bool is_numeric(const Item& item);  // throws D1001 for infinities
   static bool identical(const Item& a, const Item& b);
@@ -136,42 +140,70 @@ class Evaluator {
   const Regex* literal_regex(const Item& function) const;
   void match_regex(const Regex& regex, Item subject, std::size_t from, Regex::Match& match, bool& found);
   Item match_item(const Regex& regex, const Expr& expr, Item subject, std::size_t from, bool following);
+  /// Borrows `value` until the evaluation ends.
   Item from_value(const Value& value);
+  /// Keeps `value` until the evaluation ends.
+  Item adopt_value(Value value);
 
  private:
   friend class Converter;
 
   Item eval(const Expr& e, Item input, Frame* frame);
-  /// As eval(), without its ceremony for literals, variables and members of a borrowed object.
+  /// As eval(), without its ceremony where there is a shortcut.
   Item value_of(const Expr& e, Item input, Frame* frame) {
-    if (!e.leaf) {
-      if (e.one_name && input.tag == Tag::node_object && depth_ + 2 <= limits_.depth) {
-        spend(2);
-        return name_of(*e.items[0], input);
+    switch (e.shortcut) {
+      case Shortcut::none:
+        break;
+      case Shortcut::constant:
+        check_depth();
+        return e.constant;
+      case Shortcut::variable: {
+        check_depth();
+        const Item value = eval_variable(e, input, frame);
+        return value.tag() == Tag::array ? unwrap(e, value) : value;
       }
-      return eval(e, input, frame);
+      case Shortcut::names:
+      case Shortcut::variable_names:
+        return follow_names(e, input, frame);
     }
-    if (depth_ >= limits_.depth) {
-      enter();
-    }
-    spend(1);
-    if (e.type != ExprType::variable) {
-      return e.constant;
-    }
-    const Item value = eval_variable(e, input, frame);
-    return value.tag == Tag::array ? unwrap(e, value) : value;
+    return eval(e, input, frame);
   }
+  Item follow_names(const Expr& e, Item input, Frame* frame);
+  /// A member by name. The place where the last object had it is tried first: records of one shape are the rule.
+  const Node* member_of(const Expr& step, const Node& object) {
+    const std::uint32_t hint = hints_[step.hint];
+    if (hint < object.size()) {
+      const Member& guess = object.member(hint);
+      if (guess.has_key(step.text, step.hash)) {
+        return &guess.value();
+      }
+    }
+    return find_member(step, object);
+  }
+  const Node* find_member(const Expr& step, const Node& object);
   Item eval_kind(const Expr& e, Item input, Frame* frame);
   Item finish(const Expr& e, Item result, Frame* frame);
   static Item unwrap(const Expr& e, Item result);
 
   Item eval_binary(const Expr& e, Item input, Frame* frame);
-  Item arithmetic(const Expr& e, const Item& a, const Item& b);
-  Item compare(const Expr& e, const Item& a, const Item& b);
+  Item calculate(const Expr& e, Item a, Item b);
+  Item arithmetic(const Expr& e, Item a, Item b);
+  Item compare(const Expr& e, Item a, Item b);
+  Item concatenate(Item a, Item b);
   Item make_range(const Expr& e, const Item& a, const Item& b);
   Item eval_negate(const Expr& e, Item input, Frame* frame);
   Item eval_array(const Expr& e, Item input, Frame* frame);
-  Item eval_variable(const Expr& e, const Item& input, Frame* frame) const;
+  Item eval_variable(const Expr& e, Item input, Frame* frame) const {
+    if (e.hops < 0 || e.text.empty()) {
+      return outer_variable(e, input, frame);
+    }
+    for (std::int32_t i = 0; i < e.hops; ++i) {
+      frame = frame->outer;
+    }
+    const Item value = frame->slots[e.variable];
+    return value.tag() != Tag::unset ? value : lookup_name(e.text, frame->outer);
+  }
+  Item outer_variable(const Expr& e, Item input, Frame* frame) const;
   Item lookup_name(std::string_view name, Frame* frame) const;
   Item lookup_global(std::string_view name) const;
   Item global_value(std::string_view name, const Native* native);
@@ -187,8 +219,8 @@ class Evaluator {
   // paths.cpp
   Item eval_path(const Expr& e, Item input, Frame* frame);
   Item eval_names(const Expr& e, std::size_t first, Item input);
-  void walk_names(const Expr& e, std::size_t at, const Item& item, Collector& out, Item& first, std::size_t& count);
-  Item name_of(const Expr& step, const Item& input);
+  void walk_names(const Expr& e, std::size_t at, Item item, Collector& out, Item& first, std::size_t& count);
+  Item name_of(const Expr& step, Item input);
   Item eval_step(const Expr& step, const Item& input, bool single, bool last, Frame* frame);
   Item filter(const Expr& predicate, Item input, Frame* frame);
   bool selects(const Expr& predicate, const Item& result, std::size_t index, std::size_t size, std::size_t& times);
@@ -215,14 +247,24 @@ class Evaluator {
   Item apply_once(Item procedure, const Item* arguments, std::size_t size, Item input, Frame* frame);
   Item apply_function(Function& f, const Item* arguments, std::size_t size, const Item& input, Frame* frame);
   Item apply_lambda(Function& f, const Item* arguments, std::size_t size);
+  Item call_lambda(const Expr& e, Function& f, Item input, Frame* frame);
+  Item call_native(const Expr& e, Function& f, Item input, Frame* frame);
+  Item call_direct(Function& f, const Item* arguments, std::size_t size);
+  /// Makes the calls that `result` leaves behind. `mark`, `captures`: as they were before the first call.
+  Item finish_calls(Item result, Heap::Mark mark, std::uint64_t captures, Item input, Frame* frame);
   Item apply_transform(const Function& f, const Item& input);
   void validate(const Signature& signature, const Item* arguments, std::size_t size, const Item& context,
                 std::vector<Item>& out);
   Item coerce(const Signature::Parameter& parameter, Item argument, char symbol, std::string_view matched,
               std::size_t index);
-  bool fit_directly(const Signature& signature, const Item* arguments, std::size_t size, Item* out);
+  bool fit_directly(const Signature& signature, Item* arguments, std::size_t size);
   Frame* make_frame(Frame* outer, const Scope& scope);
 
+  void check_depth() const {
+    if (depth_ >= limits_.depth) {
+      throw LimitReached{LimitReached::Which::depth};
+    }
+  }
   void enter() {
     if (++depth_ > limits_.depth) {
       throw LimitReached{LimitReached::Which::depth};
@@ -247,10 +289,14 @@ class Evaluator {
   std::chrono::steady_clock::time_point deadline_;
   const char* stack_end_ = nullptr;
   Heap heap_;
-  std::vector<Item> stack_;  // collectors
+  // Collectors: items from stack_ up to stack_top_, room up to stack_room_.
+  Item* stack_ = nullptr;
+  Item* stack_top_ = nullptr;
+  Item* stack_room_ = nullptr;
   std::vector<Item> globals_;
   std::vector<std::uint32_t> hints_;                 // per name: where it was found last
-  std::vector<Value> owners_;                        // of borrowed nodes
+  std::vector<const Value*> owners_;                 // of borrowed nodes
+  std::deque<Value> adopted_;                        // owners that nobody else keeps
   std::vector<std::unique_ptr<ProgramData>> evals_;  // expressions compiled by $eval
   Item root_;                                        // $$
   std::uint64_t captures_ = 0;       // functions made so far: a frame that none has captured can be taken back
@@ -261,30 +307,31 @@ class Evaluator {
 
 class Evaluator::Collector {
  public:
-  explicit Collector(Evaluator& evaluator) : e_(evaluator), base_(evaluator.stack_.size()) {}
-  ~Collector() { e_.stack_.resize(base_); }
+  explicit Collector(Evaluator& evaluator)
+      : e_(evaluator), base_(static_cast<std::size_t>(evaluator.stack_top_ - evaluator.stack_)) {}
+  ~Collector() { e_.stack_top_ = e_.stack_ + base_; }
   Collector(const Collector&) = delete;
   Collector& operator=(const Collector&) = delete;
 
-  void push(const Item& item) {
-    if (e_.stack_.size() == e_.stack_.capacity()) {
+  void push(Item item) {
+    if (e_.stack_top_ == e_.stack_room_) {
       e_.grow_stack();
     }
-    e_.stack_.push_back(item);
+    *e_.stack_top_++ = item;
   }
   /// Every element of an array; anything else itself.
-  void push_all(const Item& item);
+  void push_all(Item item);
   /// As push_all, but constructed arrays whole.
-  void push_flat(const Item& item) {
+  void push_flat(Item item) {
     if (!item.is_array() || is_cons(item)) {
       push(item);
     } else {
       push_all(item);
     }
   }
-  std::size_t size() const { return e_.stack_.size() - base_; }
+  std::size_t size() const { return static_cast<std::size_t>(e_.stack_top_ - e_.stack_) - base_; }
   Item& operator[](std::size_t i) { return e_.stack_[base_ + i]; }
-  Item to_array(bool sequence) { return e_.array_of(e_.stack_.data() + base_, size(), sequence); }
+  Item to_array(bool sequence) { return e_.array_of(e_.stack_ + base_, size(), sequence); }
 
  private:
   Evaluator& e_;
@@ -298,12 +345,12 @@ inline bool Evaluator::in_order(const Item& object) const {
   const auto begins_with_digit = [](const char* text, std::size_t size) {
     return size > 0 && text[0] >= '0' && text[0] <= '9';
   };
-  if (object.tag == Tag::object) {
-    const Object& o = *object.u.object;
+  if (object.tag() == Tag::object) {
+    const Object& o = *object.object();
     return std::none_of(o.properties, o.properties + o.size,
                         [&](const Property& p) { return begins_with_digit(p.key_text, p.key_size); });
   }
-  const Node& node = *object.u.node;
+  const Node& node = *object.node();
   for (std::size_t i = 0; i < node.size(); ++i) {
     const Member& member = node.member(i);
     if (begins_with_digit(member.key_text, member.key_size)) {
@@ -328,11 +375,11 @@ template <class Visit>
 void Evaluator::each_member(const Item& object, Visit visit) {
   const std::size_t count = member_count(object);
   const auto key_at = [&object](std::size_t i) {
-    return object.tag == Tag::object ? object.u.object->properties[i].key() : object.u.node->member(i).key();
+    return object.tag() == Tag::object ? object.object()->properties[i].key() : object.node()->member(i).key();
   };
   const auto value_at = [&object](std::size_t i) {
-    return object.tag == Tag::object ? object.u.object->properties[i].value
-                                     : node_item(object.u.node->member(i).value(), object.count);
+    return object.tag() == Tag::object ? object.object()->properties[i].value
+                                       : node_item(object.node()->member(i).value(), object.count());
   };
   if (in_order(object)) {
     for (std::size_t i = 0; i < count; ++i) {

@@ -98,6 +98,15 @@ enum class PathKind : std::uint8_t {
   tuples     // binds variables along the way
 };
 
+/// What can be had without eval()'s ceremony (resolve.cpp).
+enum class Shortcut : std::uint8_t {
+  none,
+  constant,       // a literal
+  variable,       // a variable and nothing else
+  names,          // a.b.c
+  variable_names  // $x.b.c
+};
+
 inline constexpr std::int32_t kGlobal = -1;  ///< bound by nothing in the expression
 inline constexpr std::int32_t kByName = -2;  ///< bound by whatever called $eval
 
@@ -114,9 +123,9 @@ struct Expr {
   bool cons_array = false;
   bool tuple = false;
   bool has_else = false;
-  bool plain = false;        // no predicates and no group: evaluation ends with the value itself
-  bool leaf = false;         // a literal or a variable and nothing else
-  bool one_name = false;     // a path of one name and nothing else
+  bool plain = false;  // no predicates and no group: evaluation ends with the value itself
+  bool binds = false;  // call: its arguments bind variables of the caller
+  Shortcut shortcut = Shortcut::none;
   bool scalar_only = false;  // as a predicate: can leave nothing behind but its result (resolve.cpp)
   PathKind path_kind = PathKind::general;
   std::int32_t position = -1;

@@ -10,7 +10,7 @@ namespace {
 
 // Calls a function with as many of value, place and whole as it takes.
 Item call_on(Evaluator& e, const Item& function, const Item& value, const Item& place, const Item& whole) {
-  Function& f = *function.u.function;
+  Function& f = *function.function();
   const Item arguments[] = {value, place, whole};
   const std::size_t arity = Evaluator::arity(f);
   return e.call(f, arguments, arity >= 3 ? 3 : arity >= 2 ? 2 : 1);
@@ -49,7 +49,7 @@ std::size_t weak_hash(const Item& item) {
   if (item.is_object()) {
     return 1'000'003 + Evaluator::member_count(item);
   }
-  return static_cast<std::size_t>(item.tag) * 31 + (item.is_boolean() && item.u.boolean ? 1 : 0);
+  return static_cast<std::size_t>(item.tag()) * 31 + (item.is_boolean() && item.as_boolean() ? 1 : 0);
 }
 
 }  // namespace
@@ -191,7 +191,7 @@ Item sort(Evaluator& e, const Arguments& a) {
     e.merge_sort(out->items, size,
                  [](const Item& x, const Item& y) { return compare_units(x.as_string(), y.as_string()) > 0; });
   } else {
-    Function& comparator = *a[1].u.function;
+    Function& comparator = *a[1].function();
     e.merge_sort(out->items, size, [&](const Item& x, const Item& y) {
       const Item arguments[] = {x, y};
       const Item result = e.call(comparator, arguments, 2);
@@ -260,7 +260,7 @@ Item reduce(Evaluator& e, const Arguments& a) {
   if (a[0].is_undefined()) {
     return {};
   }
-  Function& f = *a[1].u.function;
+  Function& f = *a[1].function();
   const std::size_t arity = Evaluator::arity(f);
   if (arity < 2) {
     throw problem("D3050");

@@ -100,7 +100,7 @@ bool all_finite(Evaluator& e, const Item& item) {
 Item normalised(Evaluator& e, const Item& item) {
   e.spend(1);
   if (item.is_number()) {
-    return item.u.node->is_plain_integer() ? item : number_item(item.as_double());
+    return item.node()->is_plain_integer() ? item : number_item(item.as_double());
   }
   if (item.is_array()) {
     Array* out = e.make_array(size_of(item), false);
@@ -235,7 +235,7 @@ Item parse(Evaluator& e, const Arguments& a) {
   if (has_duplicate_keys(e, text, key)) {
     fail_with("Invalid JSON: Duplicate field '" + key + "'");
   }
-  const Item parsed = e.from_value(Value::from_checked_text(std::string(text)));
+  const Item parsed = e.adopt_value(Value::from_checked_text(std::string(text)));
   if (!all_finite(e, parsed)) {
     fail_with("Invalid JSON: a number is out of range");
   }

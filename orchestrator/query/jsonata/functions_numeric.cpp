@@ -163,7 +163,7 @@ Item number(Evaluator& e, const Arguments& a) {
     return value;
   }
   if (value.is_boolean()) {
-    return number_item(value.u.boolean ? 1 : 0);
+    return number_item(value.as_boolean() ? 1 : 0);
   }
   double result = 0;
   if (value.is_string()) {

@@ -7,7 +7,7 @@ namespace lockstep::jsonata {
 namespace {
 
 Item call_on(Evaluator& e, const Item& function, const Item& value, std::string_view key, const Item& whole) {
-  Function& f = *function.u.function;
+  Function& f = *function.function();
   const Item arguments[] = {value, string_item(key, is_ascii(key)), whole};
   const std::size_t arity = Evaluator::arity(f);
   return e.call(f, arguments, arity >= 3 ? 3 : arity >= 2 ? 2 : 1);
@@ -71,19 +71,19 @@ Item merge(Evaluator& e, const Arguments& a) {
   Object* out = e.make_object(size);
   for (std::size_t i = 0; i < size; ++i) {
     const Item object = at(a[0], i);
-    if (object.tag == Tag::object) {
+    if (object.tag() == Tag::object) {
       // In the order of insertion and with the hashes at hand; the result's own order is settled when it is read.
-      const Object& from = *object.u.object;
+      const Object& from = *object.object();
       for (std::uint32_t k = 0; k < from.size; ++k) {
         e.spend(1);
         e.set(*out, from.properties[k].key(), from.properties[k].hash, from.properties[k].value);
       }
     } else if (object.is_object()) {
-      const Node& node = *object.u.node;
+      const Node& node = *object.node();
       for (std::size_t k = 0; k < node.size(); ++k) {
         e.spend(1);
         const Member& member = node.member(k);
-        e.set(*out, member.key(), member.key_hash, node_item(member.value(), object.count));
+        e.set(*out, member.key(), member.key_hash, node_item(member.value(), object.count()));
       }
     }
   }
@@ -121,14 +121,14 @@ Item error(Evaluator&, const Arguments& a) {
 }
 
 Item assert_(Evaluator&, const Arguments& a) {
-  if (!a[0].is_boolean() || !a[0].u.boolean) {
+  if (!a[0].is_boolean() || !a[0].as_boolean()) {
     fail_with("D3141", a[1], "$assert() statement failed");
   }
   return {};
 }
 
 Item clone(Evaluator& e, const Arguments& a) {
-  return a[0].is_undefined() ? Item() : e.clone(is_outer_wrapper(a[0]) ? a[0].u.array->items[0] : a[0]);
+  return a[0].is_undefined() ? Item() : e.clone(is_outer_wrapper(a[0]) ? a[0].array()->items[0] : a[0]);
 }
 
 Item eval(Evaluator& e, const Arguments& a) {

@@ -73,7 +73,7 @@ class Matches {
     if (regex_ == nullptr) {
       return current_;
     }
-    return e_.match_item(*regex_, *matcher_.u.function->expr, subject_, start_, false);
+    return e_.match_item(*regex_, *matcher_.function()->expr, subject_, start_, false);
   }
   // {match, index, groups}, as $match lists them.
   Item entry() {
@@ -123,7 +123,7 @@ class Matches {
       return false;
     }
     if (started_ && match_.start() == match_.end()) {
-      Problem p = problem("D1004", matcher_.u.function->expr->position);
+      Problem p = problem("D1004", matcher_.function()->expr->position);
       append_quoted(p.value_json, regex_->source());
       throw p;
     }
@@ -136,14 +136,14 @@ class Matches {
 
   bool next_of_function() {
     if (!started_) {
-      current_ = e_.call(*matcher_.u.function, &subject_, 1);
+      current_ = e_.call(*matcher_.function(), &subject_, 1);
     } else {
       const Item following = e_.member(current_, "next", hash_key("next"));
       if (!following.is_function()) {
         Problem p = problem("T1006");
         throw p;
       }
-      current_ = e_.call(*following.u.function, nullptr, 0);
+      current_ = e_.call(*following.function(), nullptr, 0);
     }
     started_ = true;
     if (current_.is_undefined() || current_.is_null()) {
@@ -253,7 +253,7 @@ Item replace_regex(Evaluator& e, const Arguments& a) {
       append_replacement(out, a[2].as_string(), matches);
     } else {
       const Item argument = matches.item();
-      const Item value = a[2].is_function() ? e.call(*a[2].u.function, &argument, 1) : Item();
+      const Item value = a[2].is_function() ? e.call(*a[2].function(), &argument, 1) : Item();
       if (!value.is_string()) {
         Problem p = problem("D3012");
         p.value_json = e.describe(value);
@@ -333,7 +333,7 @@ const Regex* Evaluator::literal_regex(const Item& function) const {
   if (!function.is_function()) {
     return nullptr;
   }
-  const Function& f = *function.u.function;
+  const Function& f = *function.function();
   return f.kind == Function::Kind::regex && !f.partial ? f.expr->regex : nullptr;
 }
 

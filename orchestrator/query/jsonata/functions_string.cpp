@@ -128,9 +128,9 @@ Item string(Evaluator& e, const Arguments& a) {
     return a[0];
   }
   std::string out;
-  const bool pretty = a[1].is_boolean() && a[1].u.boolean;
+  const bool pretty = a[1].is_boolean() && a[1].as_boolean();
   if (pretty && (a[0].is_array() || a[0].is_object())) {
-    e.append_json(out, is_outer_wrapper(a[0]) ? a[0].u.array->items[0] : a[0], 2);
+    e.append_json(out, is_outer_wrapper(a[0]) ? a[0].array()->items[0] : a[0], 2);
   } else {
     e.append_string(out, a[0]);
   }

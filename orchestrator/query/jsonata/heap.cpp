@@ -59,10 +59,11 @@ void Heap::clear() {
     std::free(blocks_.back().memory);
     blocks_.pop_back();
   }
-  current_ = 0;
-  used_ = 0;
-  at_ = nullptr;
-  end_ = nullptr;
+  // The first block is ready for use at once.
+  current_ = blocks_.empty() ? 0 : 1;
+  used_ = blocks_.empty() ? 0 : blocks_[0].size;
+  at_ = blocks_.empty() ? nullptr : blocks_[0].memory;
+  end_ = at_ + used_;
 }
 
 }  // namespace lockstep::jsonata

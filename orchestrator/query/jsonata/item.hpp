@@ -4,8 +4,10 @@
 // Value that owns the node (an index into the evaluation's owners), so that a result can share it.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
 
 #include "value/node.hpp"
 
@@ -24,14 +26,14 @@ enum class Tag : std::uint8_t {
   null,
   boolean,
   number,       // computed
-  node_number,  // borrowed
-  string,       // computed, or part of the program
-  node_string,  // borrowed
-  array,
+  node_number,  // the borrowed ones, in the order of Kind
+  node_string,
   node_array,
+  node_object,
+  string,  // computed, or part of the program
+  array,
   range,  // integers that were never written out
   object,
-  node_object,
   function,
   tuple,      // an element of a tuple stream: never seen by an expression
   tail_call,  // a call left to the caller's loop: never seen by an expression
@@ -39,40 +41,60 @@ enum class Tag : std::uint8_t {
 };
 
 struct Item {
-  Tag tag = Tag::undefined;
-  bool ascii = false;       // Tag::string: every character is below U+0080
-  std::uint32_t count = 0;  // Tag::string: bytes; Tag::node_*: index of the owner
-  union Payload {
-    double number;
-    bool boolean;
-    const char* text;
-    const Node* node;
-    Array* array;
-    Range* range;
-    Object* object;
-    Function* function;
-    Tuple* tuple;
-  } u = {.number = 0};
+  // Tag (one byte), whether a Tag::string is ASCII (one byte), and above 2^32 the count. One word and not four members:
+  // an item travels in two registers, and putting one together in memory would stall whoever reads it back.
+  std::uint64_t head = 0;
+  std::uint64_t bits = 0;  // the boolean (0 or 1), the double or the address
 
-  bool is_undefined() const { return tag == Tag::undefined; }
-  bool is_null() const { return tag == Tag::null; }
-  bool is_boolean() const { return tag == Tag::boolean; }
-  bool is_number() const { return tag == Tag::number || tag == Tag::node_number; }
-  bool is_string() const { return tag == Tag::string || tag == Tag::node_string; }
-  bool is_array() const { return tag == Tag::array || tag == Tag::node_array || tag == Tag::range; }
-  bool is_object() const { return tag == Tag::object || tag == Tag::node_object; }
-  bool is_function() const { return tag == Tag::function; }
-  bool is_scalar() const { return tag <= Tag::node_number || tag == Tag::node_string; }
+  constexpr Item() = default;
+  constexpr Item(std::uint64_t with_head, std::uint64_t with_bits) : head(with_head), bits(with_bits) {}
+  constexpr Item(const Item&) = default;
+  /// Word by word, for the same reason.
+  Item& operator=(const Item& other) {
+    head = other.head;
+    bits = other.bits;
+    return *this;
+  }
+
+  static constexpr std::uint64_t kAscii = 0x100;
+  static constexpr std::uint64_t head_of(Tag tag, std::uint32_t count = 0) {
+    return static_cast<std::uint64_t>(tag) | std::uint64_t{count} << 32;
+  }
+
+  Tag tag() const { return static_cast<Tag>(head & 0xFF); }
+  /// Tag::string: bytes; Tag::node_*: index of the owner.
+  std::uint32_t count() const { return static_cast<std::uint32_t>(head >> 32); }
+
+  double number() const { return std::bit_cast<double>(bits); }
+  const char* text() const { return reinterpret_cast<const char*>(bits); }
+  const Node* node() const { return reinterpret_cast<const Node*>(bits); }
+  Array* array() const { return reinterpret_cast<Array*>(bits); }
+  Range* range() const { return reinterpret_cast<Range*>(bits); }
+  Object* object() const { return reinterpret_cast<Object*>(bits); }
+  Function* function() const { return reinterpret_cast<Function*>(bits); }
+  Tuple* tuple() const { return reinterpret_cast<Tuple*>(bits); }
+
+  bool is_undefined() const { return tag() == Tag::undefined; }
+  bool is_null() const { return tag() == Tag::null; }
+  bool is_boolean() const { return tag() == Tag::boolean; }
+  bool is_number() const { return tag() == Tag::number || tag() == Tag::node_number; }
+  bool is_string() const { return tag() == Tag::string || tag() == Tag::node_string; }
+  bool is_array() const { return tag() == Tag::array || tag() == Tag::node_array || tag() == Tag::range; }
+  bool is_object() const { return tag() == Tag::object || tag() == Tag::node_object; }
+  bool is_function() const { return tag() == Tag::function; }
+  bool is_scalar() const { return tag() <= Tag::node_string; }
 
   /// Requires is_number().
-  double as_double() const { return tag == Tag::number ? u.number : u.node->as_double(); }
+  double as_double() const { return tag() == Tag::number ? number() : node()->as_double(); }
   /// Requires is_string().
   std::string_view as_string() const {
-    return tag == Tag::string ? std::string_view(u.text, count) : u.node->as_string();
+    return tag() == Tag::string ? std::string_view(text(), count()) : node()->as_string();
   }
-  bool is_ascii() const { return tag == Tag::string ? ascii : u.node->is_ascii(); }
+  bool is_ascii() const { return tag() == Tag::string ? (head & kAscii) != 0 : node()->is_ascii(); }
+  /// Requires is_boolean().
+  bool as_boolean() const { return bits != 0; }
 };
-static_assert(sizeof(Item) == 16);
+static_assert(sizeof(Item) == 16 && std::is_trivially_copy_constructible_v<Item>);
 
 struct Array {
   Item* items;
@@ -96,6 +118,10 @@ struct Property {
   std::uint32_t hash;  // hash_key(key)
   Item value;
   std::string_view key() const { return {key_text, key_size}; }
+  bool has_key(std::string_view text, std::uint32_t text_hash) const {
+    return hash == text_hash && key_size == text.size() &&
+           (key_text == text.data() || same_bytes(key_text, text.data(), text.size()));
+  }
 };
 
 /// Members in order of insertion; a hash table besides when there are many.
@@ -118,116 +144,86 @@ inline Item undefined_item() {
   return {};
 }
 inline Item null_item() {
-  Item item;
-  item.tag = Tag::null;
-  return item;
+  return {Item::head_of(Tag::null), 0};
+}
+inline Item unset_item() {
+  return {Item::head_of(Tag::unset), 0};
+}
+inline Item tail_call_item() {
+  return {Item::head_of(Tag::tail_call), 0};
 }
 inline Item boolean_item(bool value) {
-  Item item;
-  item.tag = Tag::boolean;
-  item.u.boolean = value;
-  return item;
+  return {Item::head_of(Tag::boolean), value ? std::uint64_t{1} : 0};
 }
 inline Item number_item(double value) {
-  Item item;
-  item.tag = Tag::number;
-  item.u.number = value;
-  return item;
+  return {Item::head_of(Tag::number), std::bit_cast<std::uint64_t>(value)};
 }
 /// `text` must outlive the item.
 inline Item string_item(std::string_view text, bool ascii) {
-  Item item;
-  item.tag = Tag::string;
-  item.ascii = ascii;
-  item.count = static_cast<std::uint32_t>(text.size());
-  item.u.text = text.data();
-  return item;
+  return {Item::head_of(Tag::string, static_cast<std::uint32_t>(text.size())) | (ascii ? Item::kAscii : 0),
+          reinterpret_cast<std::uint64_t>(text.data())};
 }
 inline Item array_item(Array* array) {
-  Item item;
-  item.tag = Tag::array;
-  item.u.array = array;
-  return item;
+  return {Item::head_of(Tag::array), reinterpret_cast<std::uint64_t>(array)};
 }
 inline Item range_item(Range* range) {
-  Item item;
-  item.tag = Tag::range;
-  item.u.range = range;
-  return item;
+  return {Item::head_of(Tag::range), reinterpret_cast<std::uint64_t>(range)};
 }
 inline Item object_item(Object* object) {
-  Item item;
-  item.tag = Tag::object;
-  item.u.object = object;
-  return item;
+  return {Item::head_of(Tag::object), reinterpret_cast<std::uint64_t>(object)};
 }
 inline Item function_item(Function* function) {
-  Item item;
-  item.tag = Tag::function;
-  item.u.function = function;
-  return item;
+  return {Item::head_of(Tag::function), reinterpret_cast<std::uint64_t>(function)};
 }
 inline Item tuple_item(Tuple* tuple) {
-  Item item;
-  item.tag = Tag::tuple;
-  item.u.tuple = tuple;
-  return item;
+  return {Item::head_of(Tag::tuple), reinterpret_cast<std::uint64_t>(tuple)};
 }
 inline Item node_item(const Node& node, std::uint32_t owner) {
-  Item item;
-  item.count = owner;
-  item.u.node = &node;
-  if (node.is_string()) {
-    item.tag = Tag::node_string;
-  } else if (node.is_number()) {
-    item.tag = Tag::node_number;
-  } else if (node.is_object()) {
-    item.tag = Tag::node_object;
-  } else if (node.is_array()) {
-    item.tag = Tag::node_array;
-  } else if (node.is_boolean()) {
-    return boolean_item(node.as_boolean());
-  } else {
-    return null_item();
+  constexpr auto kFirst = static_cast<std::uint8_t>(Tag::node_number) - static_cast<std::uint8_t>(Kind::number);
+  static_assert(kFirst + static_cast<int>(Kind::object) == static_cast<int>(Tag::node_object));
+  const Kind kind = node.kind();
+  if (kind <= Kind::boolean) {
+    return kind == Kind::null ? null_item() : boolean_item(node.as_boolean());
   }
-  return item;
+  return {Item::head_of(static_cast<Tag>(static_cast<std::uint8_t>(kind) + kFirst), owner),
+          reinterpret_cast<std::uint64_t>(&node)};
 }
 
 /// Elements of an array item; requires is_array().
 inline std::size_t size_of(const Item& array) {
-  switch (array.tag) {
+  switch (array.tag()) {
     case Tag::array:
-      return array.u.array->size;
+      return array.array()->size;
     case Tag::node_array:
-      return array.u.node->size();
+      return array.node()->size();
     default:
-      return array.u.range->size;
+      return array.range()->size;
   }
 }
 
 /// Requires is_array() and i < size_of(array).
 inline Item at(const Item& array, std::size_t i) {
-  switch (array.tag) {
+  switch (array.tag()) {
     case Tag::array:
-      return array.u.array->items[i];
+      return array.array()->items[i];
     case Tag::node_array:
-      return node_item(array.u.node->at(i), array.count);
+      return node_item(array.node()->at(i), array.count());
     default:
-      return number_item(array.u.range->first + static_cast<double>(i));
+      return number_item(array.range()->first + static_cast<double>(i));
   }
 }
 
 inline bool is_sequence(const Item& item) {
-  return item.tag == Tag::array && item.u.array->sequence;
+  return item.tag() == Tag::array && item.array()->sequence;
 }
 inline bool is_cons(const Item& item) {
-  return item.tag == Tag::array && item.u.array->cons;
+  return item.tag() == Tag::array && item.array()->cons;
 }
 inline bool is_outer_wrapper(const Item& item) {
-  return item.tag == Tag::array && item.u.array->outer_wrapper;
+  return item.tag() == Tag::array && item.array()->outer_wrapper;
 }
 inline bool is_tuple_stream(const Item& item) {
-  return item.tag == Tag::array && item.u.array->tuple_stream;
+  return item.tag() == Tag::array && item.array()->tuple_stream;
 }
 
 }  // namespace lockstep::jsonata

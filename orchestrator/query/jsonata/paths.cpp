@@ -6,32 +6,55 @@
 
 namespace lockstep::jsonata {
 
-// One member by name. The place where the last object had it is tried first: records of one shape are the rule.
-Item Evaluator::name_of(const Expr& step, const Item& input) {
-  if (input.tag == Tag::node_object) {
-    const Node& node = *input.u.node;
-    const std::size_t size = node.size();
-    std::uint32_t& hint = hints_[step.hint];
-    if (hint < size) {
-      const Member& guess = node.member(hint);
-      if (guess.key_hash == step.hash && guess.key() == step.text) {
-        return node_item(guess.value(), input.count);
-      }
+const Node* Evaluator::find_member(const Expr& step, const Node& object) {
+  const std::size_t size = object.size();
+  if (size > 12) {
+    return object.find(step.text, step.hash);
+  }
+  for (std::uint32_t i = 0; i < size; ++i) {
+    const Member& member = object.member(i);
+    if (member.has_key(step.text, step.hash)) {
+      hints_[step.hint] = i;
+      return &member.value();
     }
-    if (size <= 12) {
-      for (std::uint32_t i = 0; i < size; ++i) {
-        const Member& member = node.member(i);
-        if (member.key_hash == step.hash && member.key() == step.text) {
-          hint = i;
-          return node_item(member.value(), input.count);
-        }
-      }
-      return {};
-    }
-    const Node* found = node.find(step.text);
-    return found != nullptr ? node_item(*found, input.count) : Item();
+  }
+  return nullptr;
+}
+
+Item Evaluator::name_of(const Expr& step, Item input) {
+  if (input.tag() == Tag::node_object) {
+    const Node* found = member_of(step, *input.node());
+    return found != nullptr ? node_item(*found, input.count()) : Item();
   }
   return lookup(input, step.text, step.hash);
+}
+
+// Names followed through borrowed objects only; whatever else comes up on the way is eval()'s.
+Item Evaluator::follow_names(const Expr& e, Item input, Frame* frame) {
+  std::size_t i = 0;
+  Item start = input;
+  if (e.shortcut == Shortcut::variable_names) {
+    start = eval_variable(*e.items[0], input, frame);
+    i = 1;
+  }
+  if (start.tag() != Tag::node_object || depth_ + 2 > limits_.depth) {
+    return eval(e, input, frame);
+  }
+  spend(1);
+  const std::size_t size = e.items.size();
+  const Node* node = start.node();
+  for (;;) {
+    node = member_of(*e.items[i], *node);
+    if (node == nullptr) {
+      return {};
+    }
+    if (++i == size) {
+      return node_item(*node, start.count());
+    }
+    if (!node->is_object()) {
+      return eval(e, input, frame);
+    }
+  }
 }
 
 // --- paths of names only: no sequence is built between the steps ---
@@ -72,8 +95,24 @@ Item Evaluator::eval_names(const Expr& e, std::size_t first_step, Item input) {
   Item first;
   std::size_t count = 0;
   const std::size_t size = size_of(at_item);
+  spend(size);
+  const bool last = i + 1 == steps;
+  const Expr& step = *e.items[i];
   for (std::size_t k = 0; k < size; ++k) {
-    walk_names(e, i, at(at_item, k), out, first, count);
+    const Item item = at(at_item, k);
+    // The usual case first: a record's member that is no array.
+    if (last && item.tag() == Tag::node_object) {
+      const Node* node = member_of(step, *item.node());
+      if (node == nullptr) {
+        continue;
+      }
+      if (!node->is_array()) {
+        ++count;
+        out.push(node_item(*node, item.count()));
+        continue;
+      }
+    }
+    walk_names(e, i, item, out, first, count);
   }
   if (count == 1 && first.is_array() && !is_sequence(first)) {
     return first;
@@ -83,11 +122,11 @@ Item Evaluator::eval_names(const Expr& e, std::size_t first_step, Item input) {
 
 // Follows the names from step `at_step` on for one item; what the last step gives goes to `out`, flattened by one
 // level.
-void Evaluator::walk_names(const Expr& e, std::size_t at_step, const Item& item, Collector& out, Item& first,
+void Evaluator::walk_names(const Expr& e, std::size_t at_step, Item item, Collector& out, Item& first,
                            std::size_t& count) {
   spend(1);
   Item value = name_of(*e.items[at_step], item);
-  if (value.tag == Tag::array) {
+  if (value.tag() == Tag::array) {
     value = unwrap(*e.items[at_step], value);  // looking a name up in a nested array gives a sequence
   }
   if (value.is_undefined()) {
@@ -142,8 +181,8 @@ Item Evaluator::eval_path(const Expr& e, Item input, Frame* frame) {
     if (is_cons(current) && !is_sequence(current)) {
       current = sequence_of(current);
     }
-    if (current.tag == Tag::array) {
-      current.u.array->keep_singleton = true;
+    if (current.tag() == Tag::array) {
+      current.array()->keep_singleton = true;
     }
   }
   return e.group != nullptr ? eval_group(*e.group, current, frame, nullptr) : current;
@@ -209,7 +248,7 @@ Item Evaluator::eval_step(const Expr& step, const Item& input, bool single, bool
   }
   // A sequence of our own to put flags on; the elements are shared.
   auto* copy = heap_.make_array<Array>(1);
-  *copy = {first.u.array->items, first.u.array->size, first.u.array->size, true, false, false, false, false};
+  *copy = {first.array()->items, first.array()->size, first.array()->size, true, false, false, false, false};
   return array_item(copy);
 }
 
@@ -217,7 +256,7 @@ Item Evaluator::filter(const Expr& predicate, Item input, Frame* frame) {
   const bool is_array = input.is_array();
   const std::size_t size = is_array ? size_of(input) : 1;
   if (predicate.type == ExprType::number) {
-    double index = std::floor(predicate.constant.u.number);
+    double index = std::floor(predicate.constant.number());
     if (index < 0) {
       index += static_cast<double>(size);
     }
@@ -235,9 +274,13 @@ Item Evaluator::filter(const Expr& predicate, Item input, Frame* frame) {
     const Item item = is_array ? at(input, i) : input;
     const Heap::Mark mark = heap_.mark();
     const std::uint64_t captures = captures_;
-    const Item result = eval(predicate, item, frame);
+    const Item result = value_of(predicate, item, frame);
     std::size_t times = 0;
-    if (selects(predicate, result, i, size, times)) {
+    if (result.is_boolean()) {
+      if (result.as_boolean()) {
+        out.push(item);
+      }
+    } else if (selects(predicate, result, i, size, times)) {
       for (std::size_t k = 0; k < times; ++k) {
         out.push(item);
       }
@@ -254,7 +297,7 @@ bool Evaluator::selects(const Expr& /*predicate*/, const Item& result, std::size
                         std::size_t& times) {
   times = 0;
   if (result.is_boolean()) {
-    times = result.u.boolean ? 1 : 0;
+    times = result.as_boolean() ? 1 : 0;
     return times != 0;
   }
   const auto hits = [&](const Item& number) {
@@ -304,9 +347,7 @@ Item Evaluator::eval_sort(const Expr& e, const Item& input, Frame* frame, const 
   result->tuple_stream = tuple_scope != nullptr;
   auto* keyed = heap_.make_array<Keyed>(size);
   auto* keys = heap_.make_array<Item>(size * terms);
-  Item unset;
-  unset.tag = Tag::unset;
-  std::fill_n(keys, size * terms, unset);
+  std::fill_n(keys, size * terms, unset_item());
   Array* order = make_array(size, false);  // places in `keyed`
   for (std::size_t i = 0; i < size; ++i) {
     keyed[i] = {at(input, i), keys + i * terms};
@@ -314,17 +355,17 @@ Item Evaluator::eval_sort(const Expr& e, const Item& input, Frame* frame, const 
   }
   const auto key_of = [&](const Keyed& element, std::size_t term) {
     Item& key = element.keys[term];
-    if (key.tag == Tag::unset) {
+    if (key.tag() == Tag::unset) {
       const Item& item = element.element;
       key = tuple_scope == nullptr
                 ? value_of(*e.terms[term].expression, item, frame)
-                : eval(*e.terms[term].expression, item.u.tuple->at, tuple_frame(*item.u.tuple, *tuple_scope, frame));
+                : eval(*e.terms[term].expression, item.tuple()->at, tuple_frame(*item.tuple(), *tuple_scope, frame));
     }
     return key;
   };
   const auto after = [&](const Item& left, const Item& right) {
-    const Keyed& a = keyed[static_cast<std::size_t>(left.u.number)];
-    const Keyed& b = keyed[static_cast<std::size_t>(right.u.number)];
+    const Keyed& a = keyed[static_cast<std::size_t>(left.number())];
+    const Keyed& b = keyed[static_cast<std::size_t>(right.number())];
     for (std::size_t term = 0; term < terms; ++term) {
       const Item x = key_of(a, term);
       const Item y = key_of(b, term);
@@ -362,7 +403,7 @@ Item Evaluator::eval_sort(const Expr& e, const Item& input, Frame* frame, const 
   };
   merge_sort(order->items, size, after);
   for (std::size_t i = 0; i < size; ++i) {
-    result->items[i] = keyed[static_cast<std::size_t>(order->items[i].u.number)].element;
+    result->items[i] = keyed[static_cast<std::size_t>(order->items[i].number())].element;
   }
   return array_item(result);
 }

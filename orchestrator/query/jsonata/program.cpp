@@ -30,16 +30,16 @@ class Converter {
   explicit Converter(Evaluator& evaluator) : e_(evaluator) {}
 
   Value convert(const Item& item) {
-    switch (item.tag) {
+    switch (item.tag()) {
       case Tag::boolean:
-        return Value::boolean(item.u.boolean);
+        return Value::boolean(item.as_boolean());
       case Tag::node_number:
       case Tag::node_string:
       case Tag::node_array:
       case Tag::node_object:
-        return e_.owners_[item.count].part(*item.u.node);
+        return e_.owners_[item.count()]->part(*item.node());
       case Tag::number:
-        if (!std::isfinite(item.u.number) && e_.level() == Level::suite) {
+        if (!std::isfinite(item.number()) && e_.level() == Level::suite) {
           return Value();
         }
         break;
@@ -48,9 +48,9 @@ class Converter {
       default:
         break;
     }
-    Builder builder(item.tag == Tag::object  ? 64 * (item.u.object->size + 4)
-                    : item.tag == Tag::array ? 16 * (item.u.array->size + 16)
-                                             : 256);
+    Builder builder(item.tag() == Tag::object  ? 64 * (item.object()->size + 4)
+                    : item.tag() == Tag::array ? 16 * (item.array()->size + 16)
+                                               : 256);
     build(builder, item, 0);
     return builder.finish();
   }
@@ -60,15 +60,15 @@ class Converter {
     if (depth >= kMaxDepth) {
       throw LimitReached{LimitReached::Which::stack};
     }
-    switch (item.tag) {
+    switch (item.tag()) {
       case Tag::boolean:
-        builder.boolean(item.u.boolean);
+        builder.boolean(item.as_boolean());
         return;
       case Tag::number:
-        if (!std::isfinite(item.u.number) && e_.level() == Level::suite) {
+        if (!std::isfinite(item.number()) && e_.level() == Level::suite) {
           builder.null();
         } else {
-          builder.number(item.u.number);
+          builder.number(item.number());
         }
         return;
       case Tag::string:
@@ -76,14 +76,14 @@ class Converter {
         return;
       case Tag::node_number:
       case Tag::node_string:
-        builder.part(e_.owners_[item.count], *item.u.node);
+        builder.part(*e_.owners_[item.count()], *item.node());
         return;
       case Tag::node_array:
       case Tag::node_object:
-        if (depth + item.u.node->depth() > kMaxDepth) {
+        if (depth + item.node()->depth() > kMaxDepth) {
           throw LimitReached{LimitReached::Which::stack};
         }
-        builder.part(e_.owners_[item.count], *item.u.node);
+        builder.part(*e_.owners_[item.count()], *item.node());
         return;
       case Tag::array:
       case Tag::range: {
@@ -98,7 +98,7 @@ class Converter {
         return;
       }
       case Tag::object: {
-        e_.spend(item.u.object->size + 1);
+        e_.spend(item.object()->size + 1);
         builder.begin_object();
         e_.each_member(item, [&](std::string_view key, const Item& value) {
           if (value.is_undefined() || value.is_function()) {
@@ -125,7 +125,7 @@ void Evaluator::convert(const Item& item, Outcome& outcome) {
   } else if (item.is_function()) {
     outcome.kind = Outcome::Kind::function;
   } else {
-    outcome.value = Converter(*this).convert(is_outer_wrapper(item) ? item.u.array->items[0] : item);
+    outcome.value = Converter(*this).convert(is_outer_wrapper(item) ? item.array()->items[0] : item);
     outcome.kind = Outcome::Kind::value;
   }
 }
@@ -189,7 +189,9 @@ void Evaluator::prepare(const ProgramData& program, const Request& request, cons
   }
   steps_behind_ -= steps_left_;
   stack_end_ = stack_limit_of_this_thread();
-  hints_.assign(program.hints, 0);
+  if (hints_.size() < program.hints) {
+    hints_.resize(program.hints, 0);  // those of another program are guesses as good as any
+  }
   root_ = request.input != nullptr ? from_value(*request.input) : Item();
   globals_.clear();
   for (std::size_t i = 0; i < program.globals.size(); ++i) {
@@ -205,7 +207,7 @@ Outcome Evaluator::run(const ProgramData& program, const Request& request, const
     if (input.is_array()) {
       // The input counts as one item, even where it is an array.
       input = sequence_of(input);
-      input.u.array->outer_wrapper = true;
+      input.array()->outer_wrapper = true;
     }
     const Item result = eval(*program.root, input, make_frame(nullptr, program.root_scope));
     convert(result, outcome);
@@ -223,11 +225,13 @@ Outcome Evaluator::run(const ProgramData& program, const Request& request, const
     outcome.error = limit_error(LimitReached::Which::value);
   }
   heap_.clear();
-  stack_.clear();
-  if (stack_.capacity() > kKeptStack) {
-    stack_.shrink_to_fit();
+  stack_top_ = stack_;
+  if (static_cast<std::size_t>(stack_room_ - stack_) > kKeptStack) {
+    std::free(stack_);
+    stack_ = stack_top_ = stack_room_ = nullptr;
   }
   owners_.clear();
+  adopted_.clear();
   evals_.clear();
   return outcome;
 }
@@ -284,14 +288,13 @@ Item Evaluator::eval_text(std::string_view text, bool has_focus, Item focus, con
     input = focus;
     if (input.is_array() && !is_sequence(input)) {
       input = sequence_of(input);
-      input.u.array->outer_wrapper = true;
+      input.array()->outer_wrapper = true;
     }
   }
   check_stack();
   auto data = std::make_unique<ProgramData>();
   data->level = program_->level;
   data->source = text;
-  data->hints = static_cast<std::uint32_t>(hints_.size());
   data->inner = true;
   spend(text.size());
   try {
@@ -301,7 +304,7 @@ Item Evaluator::eval_text(std::string_view text, bool has_focus, Item focus, con
   } catch (const Problem& inner) {
     throw fail_with("D3120", inner);
   }
-  hints_.resize(data->hints, 0);
+  hints_.resize(std::max<std::size_t>(hints_.size(), data->hints), 0);
   ++captures_;
   const ProgramData& program = *evals_.emplace_back(std::move(data));
   try {

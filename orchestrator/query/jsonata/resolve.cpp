@@ -136,7 +136,9 @@ class Resolver {
   void resolve(Expr& e, const Context& context) {
     e.plain = e.predicates.empty() && (e.group == nullptr || e.type == ExprType::path);
     const bool literal = e.type == ExprType::string || e.type == ExprType::number || e.type == ExprType::value;
-    e.leaf = e.plain && !e.keep_array && (literal || e.type == ExprType::variable);
+    if (e.plain && !e.keep_array && (literal || e.type == ExprType::variable)) {
+      e.shortcut = literal ? Shortcut::constant : Shortcut::variable;
+    }
     switch (e.type) {
       case ExprType::name:
         e.hash = hash_key(e.text);
@@ -154,6 +156,7 @@ class Resolver {
         break;
       case ExprType::bind:
         find_bind(e, context);
+        ++binds_;
         resolve(*e.b, context);
         break;
       case ExprType::lambda:
@@ -175,6 +178,12 @@ class Resolver {
       case ExprType::path:
         resolve_path(e, context);
         return;
+      case ExprType::function: {
+        const std::size_t before = binds_;
+        resolve_children(e, context);
+        e.binds = binds_ != before;
+        break;
+      }
       case ExprType::transform: {
         Expr* clone = program_.make(ExprType::variable, e.position);
         clone->text = "clone";
@@ -267,11 +276,14 @@ class Resolver {
       e.scope = &program_.tuple_scope;
     } else if (only_names && !e.keep_singleton_array) {
       e.path_kind = e.items.front()->type == ExprType::variable ? PathKind::variable : PathKind::names;
-      e.one_name = e.items.size() == 1 && e.path_kind == PathKind::names && !e.keep_array;
+      if (!e.keep_array && e.plain && (e.path_kind == PathKind::names || e.items.size() > 1)) {
+        e.shortcut = e.path_kind == PathKind::names ? Shortcut::names : Shortcut::variable_names;
+      }
     }
   }
 
   ProgramData& program_;
+  std::size_t binds_ = 0;  // so far
 };
 
 }  // namespace

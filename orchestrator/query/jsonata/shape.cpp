@@ -65,7 +65,7 @@ class Shaper {
       case ExprType::negate:
         e->a = shape_expr(e->a);
         if (e->a->type == ExprType::number) {
-          e->a->constant.u.number = -e->a->constant.u.number;
+          e->a->constant = number_item(-e->a->constant.number());
           return e->a;
         }
         push_ancestry(*e, *e->a);

@@ -109,6 +109,12 @@ std::unique_ptr<Signature> Signature::parse(std::string_view text) {
         break;
     }
   }
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    signature->simple_ = signature->simple_ && !parameters[i].repeats;
+    if (!parameters[i].optional || parameters[i].context) {
+      signature->least_ = i + 1;
+    }
+  }
   return signature;
 }
 

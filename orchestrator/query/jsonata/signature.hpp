@@ -1,6 +1,7 @@
 // A function's signature, such as <s-nn?:s>: which arguments it takes and how they are made to fit.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -32,6 +33,9 @@ class Signature {
            std::vector<std::uint32_t>& taken) const;
 
   const std::vector<Parameter>& parameters() const { return parameters_; }
+  /// Whether arguments that fit one by one, at least `least()` of them, are what the function gets: none repeats.
+  bool is_simple() const { return simple_; }
+  std::size_t least() const { return least_; }
   /// The bit of the symbol `c`.
   static constexpr std::uint16_t bit(char c) {
     constexpr std::string_view kSymbols = "snblaofm";
@@ -41,12 +45,25 @@ class Signature {
 
  private:
   std::vector<Parameter> parameters_;
+  bool simple_ = true;
+  std::size_t least_ = 0;
 };
 
 /// s, n, b, l (null), a, o, f or m (missing).
+inline std::uint16_t symbol_bit(const Item& item) {
+  constexpr auto kBits = [] {
+    std::array<std::uint16_t, 16> bits{};
+    for (std::size_t i = 0; i < bits.size(); ++i) {
+      bits[i] = Signature::bit("mlbnnsaosaaofmmm"[i]);
+    }
+    return bits;
+  }();
+  return kBits[static_cast<std::size_t>(item.tag())];
+}
+
 inline char symbol_of(const Item& item) {
-  constexpr std::string_view kByTag = "mlbnnssaaaoofmmm";  // in the order of Tag
-  return kByTag[static_cast<std::size_t>(item.tag)];
+  constexpr std::string_view kByTag = "mlbnnsaosaaofmmm";  // in the order of Tag
+  return kByTag[static_cast<std::size_t>(item.tag())];
 }
 
 }  // namespace lockstep::jsonata

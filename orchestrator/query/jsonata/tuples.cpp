@@ -15,9 +15,7 @@ Tuple* Evaluator::make_tuple(const Scope& scope, const Tuple* copy) {
     std::copy_n(copy->slots, slots, tuple->slots);
   } else {
     tuple->at = Item();
-    Item unset;
-    unset.tag = Tag::unset;
-    std::fill_n(tuple->slots, slots, unset);
+    std::fill_n(tuple->slots, slots, unset_item());
   }
   return tuple;
 }
@@ -60,12 +58,12 @@ Item Evaluator::eval_tuple_path(const Expr& e, Item input, Frame* frame) {
   if (bound && !e.tuple) {
     Collector out(*this);
     for (std::size_t i = 0; i < size_of(current); ++i) {
-      out.push(at(current, i).u.tuple->at);
+      out.push(at(current, i).tuple()->at);
     }
     current = out.to_array(true);
   }
-  if (e.keep_singleton_array && current.tag == Tag::array) {
-    current.u.array->keep_singleton = true;
+  if (e.keep_singleton_array && current.tag() == Tag::array) {
+    current.array()->keep_singleton = true;
   }
   return current;
 }
@@ -85,7 +83,7 @@ Item Evaluator::tuple_step(const Expr& step, const Item& input, bool bound, cons
     }
     if (step.index >= 0) {
       for (std::size_t i = 0; i < out.size(); ++i) {
-        out[i].u.tuple->slots[step.index] = number_item(static_cast<double>(i));
+        out[i].tuple()->slots[step.index] = number_item(static_cast<double>(i));
       }
     }
   } else {
@@ -93,7 +91,7 @@ Item Evaluator::tuple_step(const Expr& step, const Item& input, bool bound, cons
     for (std::size_t i = 0; i < size; ++i) {
       const Tuple* from = nullptr;
       if (bound) {
-        from = at(input, i).u.tuple;
+        from = at(input, i).tuple();
       } else {
         Tuple* fresh = make_tuple(scope, nullptr);
         fresh->at = at(input, i);
@@ -111,10 +109,10 @@ Item Evaluator::tuple_step(const Expr& step, const Item& input, bool bound, cons
         const Item item = several ? at(result, k) : result;
         Tuple* tuple = make_tuple(scope, from);
         if (stream) {
-          tuple->at = item.u.tuple->at;
+          tuple->at = item.tuple()->at;
           for (std::size_t s = 0; s < scope.names.size(); ++s) {
-            if (item.u.tuple->slots[s].tag != Tag::unset) {
-              tuple->slots[s] = item.u.tuple->slots[s];
+            if (item.tuple()->slots[s].tag() != Tag::unset) {
+              tuple->slots[s] = item.tuple()->slots[s];
             }
           }
         } else {
@@ -135,7 +133,7 @@ Item Evaluator::tuple_step(const Expr& step, const Item& input, bool bound, cons
     }
   }
   Item result = out.to_array(true);
-  result.u.array->tuple_stream = true;
+  result.array()->tuple_stream = true;
   return step.stages.empty() ? result : tuple_stages(step, result, scope, frame);
 }
 
@@ -144,14 +142,14 @@ Item Evaluator::tuple_stages(const Expr& step, Item tuples, const Scope& scope, 
     const std::size_t size = size_of(tuples);
     if (stage.filter == nullptr) {
       for (std::size_t i = 0; i < size; ++i) {
-        at(tuples, i).u.tuple->slots[stage.index] = number_item(static_cast<double>(i));
+        at(tuples, i).tuple()->slots[stage.index] = number_item(static_cast<double>(i));
       }
       continue;
     }
     Collector out(*this);
     for (std::size_t i = 0; i < size; ++i) {
       const Item item = at(tuples, i);
-      const Tuple& tuple = *item.u.tuple;
+      const Tuple& tuple = *item.tuple();
       const Item result = stage.filter->type == ExprType::number
                               ? stage.filter->constant
                               : eval(*stage.filter, tuple.at, tuple_frame(tuple, scope, frame));
@@ -163,7 +161,7 @@ Item Evaluator::tuple_stages(const Expr& step, Item tuples, const Scope& scope, 
       }
     }
     tuples = out.to_array(true);
-    tuples.u.array->tuple_stream = true;
+    tuples.array()->tuple_stream = true;
   }
   return tuples;
 }
@@ -315,8 +313,8 @@ Item Evaluator::eval_group(const Expr& group, Item input, Frame* frame, const Sc
   std::vector<std::uint32_t*> lists(group.pairs.size(), nullptr);
   for (std::size_t i = 0; i < size; ++i) {
     const Item item = element(i);
-    Frame* inner = tuple_scope != nullptr ? tuple_frame(*item.u.tuple, *tuple_scope, frame) : frame;
-    const Item context = tuple_scope != nullptr ? item.u.tuple->at : item;
+    Frame* inner = tuple_scope != nullptr ? tuple_frame(*item.tuple(), *tuple_scope, frame) : frame;
+    const Item context = tuple_scope != nullptr ? item.tuple()->at : item;
     for (std::size_t pair = 0; pair < group.pairs.size(); ++pair) {
       const Item key = value_of(*group.pairs[pair].first, context, inner);
       if (key.is_undefined()) {
@@ -365,7 +363,7 @@ Item Evaluator::eval_group(const Expr& group, Item input, Frame* frame, const Sc
         context = members.to_array(false);
       }
     } else {
-      Tuple* merged = make_tuple(*tuple_scope, element(entry.first).u.tuple);
+      Tuple* merged = make_tuple(*tuple_scope, element(entry.first).tuple());
       // Everything that the group's tuples bind, appended name by name.
       if (entry.count > 1) {
         const auto collect = [&](auto get) {
@@ -373,8 +371,8 @@ Item Evaluator::eval_group(const Expr& group, Item input, Frame* frame, const Sc
           bool any = false;
           std::uint32_t k = entry.first;
           for (std::uint32_t n = 0; n < entry.count; k = lists[entry.pair][k], ++n) {
-            const Item value = get(*element(k).u.tuple);
-            if (value.tag != Tag::unset && !value.is_undefined()) {
+            const Item value = get(*element(k).tuple());
+            if (value.tag() != Tag::unset && !value.is_undefined()) {
               members.push_all(value);
               any = true;
             }
@@ -383,7 +381,7 @@ Item Evaluator::eval_group(const Expr& group, Item input, Frame* frame, const Sc
         };
         merged->at = collect([](const Tuple& t) { return t.at; });
         for (std::size_t s = 0; s < tuple_scope->names.size(); ++s) {
-          if (merged->slots[s].tag != Tag::unset) {
+          if (merged->slots[s].tag() != Tag::unset) {
             merged->slots[s] = collect([s](const Tuple& t) { return t.slots[s]; });
           }
         }

@@ -42,14 +42,23 @@ Item Evaluator::make_string(std::string_view text, bool ascii) {
 // --- arrays ---
 
 void Evaluator::grow_stack() {
-  const std::size_t wanted = std::max<std::size_t>(stack_.capacity() * 2, 1024);
+  const auto used = static_cast<std::size_t>(stack_top_ - stack_);
+  const std::size_t wanted = std::max<std::size_t>(used * 2, 1024);
   if (wanted * sizeof(Item) > limits_.memory) {
     throw OutOfBudget{};
   }
-  stack_.reserve(wanted);
+  auto* larger = static_cast<Item*>(std::malloc(wanted * sizeof(Item)));
+  if (larger == nullptr) {
+    throw OutOfBudget{};
+  }
+  std::uninitialized_copy_n(stack_, used, larger);
+  std::free(stack_);
+  stack_ = larger;
+  stack_top_ = larger + used;
+  stack_room_ = larger + wanted;
 }
 
-void Evaluator::Collector::push_all(const Item& item) {
+void Evaluator::Collector::push_all(Item item) {
   if (!item.is_array()) {
     push(item);
     return;
@@ -163,7 +172,7 @@ Item* Evaluator::find(Object& object, std::string_view key, std::uint32_t hash) 
   if (object.size <= kIndexed) {
     for (std::uint32_t i = 0; i < object.size; ++i) {
       Property& property = object.properties[i];
-      if (property.hash == hash && property.key() == key) {
+      if (property.has_key(key, hash)) {
         return &property.value;
       }
     }
@@ -175,7 +184,7 @@ Item* Evaluator::find(Object& object, std::string_view key, std::uint32_t hash) 
   for (std::uint32_t slot = first_slot(hash, object.mask); object.table[slot] != kEmpty;
        slot = (slot + 1) & object.mask) {
     Property& property = object.properties[object.table[slot]];
-    if (property.hash == hash && property.key() == key) {
+    if (property.has_key(key, hash)) {
       return &property.value;
     }
   }
@@ -218,16 +227,16 @@ void Evaluator::remove(Object& object, std::string_view key) {
 }
 
 Item Evaluator::member(const Item& object, std::string_view key, std::uint32_t hash) {
-  if (object.tag == Tag::object) {
-    const Item* found = find(*object.u.object, key, hash);
+  if (object.tag() == Tag::object) {
+    const Item* found = find(*object.object(), key, hash);
     return found != nullptr ? *found : Item();
   }
-  const Node* found = object.u.node->find(key);
-  return found != nullptr ? node_item(*found, object.count) : Item();
+  const Node* found = object.node()->find(key, hash);
+  return found != nullptr ? node_item(*found, object.count()) : Item();
 }
 
 std::size_t Evaluator::member_count(const Item& object) {
-  return object.tag == Tag::object ? object.u.object->size : object.u.node->size();
+  return object.tag() == Tag::object ? object.object()->size : object.node()->size();
 }
 
 Item Evaluator::lookup(const Item& input, std::string_view key, std::uint32_t hash) {
@@ -289,9 +298,9 @@ bool Evaluator::is_numeric(const Item& item) {
 }
 
 bool Evaluator::truthy(const Item& item) {
-  switch (item.tag) {
+  switch (item.tag()) {
     case Tag::boolean:
-      return item.u.boolean;
+      return item.as_boolean();
     case Tag::number:
     case Tag::node_number:
       return is_numeric(item) && item.as_double() != 0;
@@ -326,23 +335,23 @@ bool Evaluator::identical(const Item& a, const Item& b) {
   if (a.is_string() && b.is_string()) {
     return a.as_string() == b.as_string();
   }
-  if (a.tag != b.tag) {
+  if (a.tag() != b.tag()) {
     return false;
   }
-  switch (a.tag) {
+  switch (a.tag()) {
     case Tag::boolean:
-      return a.u.boolean == b.u.boolean;
+      return a.as_boolean() == b.as_boolean();
     case Tag::undefined:
     case Tag::null:
       return true;
     default:
-      return a.u.node == b.u.node;  // the same thing, whatever it is
+      return a.node() == b.node();  // the same thing, whatever it is
   }
 }
 
 bool Evaluator::equal(const Item& a, const Item& b) {
-  if (a.tag == Tag::node_number && b.tag == Tag::node_number) {
-    return lockstep::equal(*a.u.node, *b.u.node);  // exact beyond 2^53
+  if (a.tag() == Tag::node_number && b.tag() == Tag::node_number) {
+    return lockstep::equal(*a.node(), *b.node());  // exact beyond 2^53
   }
   if (identical(a, b)) {
     return true;
@@ -371,16 +380,16 @@ bool Evaluator::equal(const Item& a, const Item& b) {
     std::string_view key;
     std::uint32_t hash = 0;
     Item value;
-    if (a.tag == Tag::object) {
-      const Property& property = a.u.object->properties[i];
+    if (a.tag() == Tag::object) {
+      const Property& property = a.object()->properties[i];
       key = property.key();
       hash = property.hash;
       value = property.value;
     } else {
-      const Member& source = a.u.node->member(i);
+      const Member& source = a.node()->member(i);
       key = source.key();
       hash = source.key_hash;
-      value = node_item(source.value(), a.count);
+      value = node_item(source.value(), a.count());
     }
     const Item other = member(b, key, hash);
     if (other.is_undefined() || !equal(value, other)) {
@@ -400,14 +409,14 @@ void Evaluator::append_json(std::string& out, const Item& item, int indent, int 
       out.append(static_cast<std::size_t>(indent) * static_cast<std::size_t>(depth), ' ');
     }
   };
-  switch (item.tag) {
+  switch (item.tag()) {
     case Tag::boolean:
-      out += item.u.boolean ? "true" : "false";
+      out += item.as_boolean() ? "true" : "false";
       return;
     case Tag::number:
     case Tag::node_number: {
-      if (item.tag == Tag::node_number && item.u.node->is_plain_integer() && program_->level == Level::asl) {
-        item.u.node->append_number(out);
+      if (item.tag() == Tag::node_number && item.node()->is_plain_integer() && program_->level == Level::asl) {
+        item.node()->append_number(out);
         return;
       }
       const double value = item.as_double();
@@ -481,7 +490,7 @@ void Evaluator::append_string(std::string& out, const Item& item) {
     p.value_json = "null";
     throw p;
   } else if (!item.is_function()) {
-    append_json(out, is_outer_wrapper(item) ? item.u.array->items[0] : item);
+    append_json(out, is_outer_wrapper(item) ? item.array()->items[0] : item);
   }
 }
 
@@ -510,10 +519,10 @@ std::string Evaluator::describe(const Item& item) {
 }
 
 Item Evaluator::clone(const Item& item) {
-  switch (item.tag) {
+  switch (item.tag()) {
     case Tag::number:
     case Tag::node_number: {
-      if (item.tag == Tag::node_number && program_->level == Level::asl) {
+      if (item.tag() == Tag::node_number && program_->level == Level::asl) {
         return item;
       }
       const double value = item.as_double();
