@@ -11,6 +11,10 @@ using Arguments = std::vector<std::string>;
 int run_command(const Arguments& arguments);
 int validate_command(const Arguments& arguments);
 int query_command(const Arguments& arguments);
+int status_command(const Arguments& arguments);
+int history_command(const Arguments& arguments);
+int export_command(const Arguments& arguments);
+int fsck_command(const Arguments& arguments);
 
 /// Prints `lockstep: MESSAGE` to stderr, a line for each of the message's.
 void complain(const std::string& message);

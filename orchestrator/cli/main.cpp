@@ -21,6 +21,10 @@ usage: lockstep COMMAND [OPTION]...
   run DEF        run a state machine; alone, with --ranks N, or under mpirun
   validate DEF…  check definitions: every problem at once, with its place
   query          evaluate JSONata, JSONPath or an intrinsic function
+  status         how a run stands: states, tasks, failures
+  history        an execution's history, as AWS numbers it
+  export         a row for each task, as CSV or JSON lines
+  fsck           check a run's journal; --salvage keeps what is whole
   version        print the version
 
 `lockstep COMMAND --help` tells the options of a command.
@@ -45,6 +49,18 @@ int dispatch(int argc, char** argv) {
   }
   if (command == "query") {
     return query_command(rest);
+  }
+  if (command == "status") {
+    return status_command(rest);
+  }
+  if (command == "history") {
+    return history_command(rest);
+  }
+  if (command == "export") {
+    return export_command(rest);
+  }
+  if (command == "fsck") {
+    return fsck_command(rest);
   }
   if (command == "help" || command == "--help" || command == "-h") {
     std::fputs(kUsageText, stdout);

@@ -37,29 +37,20 @@ Result<std::vector<std::byte>> compose(const SegmentContents& segment, const std
 
 }  // namespace
 
-Result<void> archive_segment(FileLayer& files, const std::string& folder, std::uint64_t number, std::uint64_t events,
-                             const std::string& software) {
-  const std::string path = fmt::format("{}/{}", folder, segment_name(number));
-  auto segment = read_segment(files, path);
-  if (!segment) {
-    return tl::unexpected<Error>(segment.error());
-  }
-  if (segment->rows.size() < events) {
-    return fail(ErrorKind::io, fmt::format("{} is not put into the archive: only {} of its {} events can be read", path,
-                                           segment->rows.size(), events));
-  }
-  segment->rows.resize(events);
-  segment->payload.resize(events == 0 ? 0 : segment->rows.back().offset + segment->rows.back().length);
-  auto bytes = compose(*segment, software);
+Result<void> write_archive(FileLayer& files, const std::string& folder, std::uint64_t number, SegmentContents segment,
+                           std::uint64_t events, const std::string& software) {
+  segment.rows.resize(events);
+  segment.payload.resize(events == 0 ? 0 : segment.rows.back().offset + segment.rows.back().length);
+  auto bytes = compose(segment, software);
   if (!bytes) {
     return tl::unexpected<Error>(bytes.error());
   }
-  Header header = segment->header;
+  Header header = segment.header;
   header.kind = FileKind::archive;
   header.last_seq = header.first_seq + events - 1;
   header.rows_offset = 0;
   header.payload_offset = 0;
-  header.size = {static_cast<std::uint32_t>(events), static_cast<std::uint32_t>(segment->payload.size())};
+  header.size = {static_cast<std::uint32_t>(events), static_cast<std::uint32_t>(segment.payload.size())};
   header.file_bytes = bytes->size();
   header.rest_crc = crc32c(std::span<const std::byte>(*bytes).subspan(kHeaderBytes));
   const auto front = to_bytes(header);
@@ -74,7 +65,21 @@ Result<void> archive_segment(FileLayer& files, const std::string& folder, std::u
       return made;
     }
   }
-  const auto written = write_whole(files, archive, archive_name(number), *bytes);
+  return write_whole(files, archive, archive_name(number), *bytes);
+}
+
+Result<void> archive_segment(FileLayer& files, const std::string& folder, std::uint64_t number, std::uint64_t events,
+                             const std::string& software) {
+  const std::string path = fmt::format("{}/{}", folder, segment_name(number));
+  auto segment = read_segment(files, path);
+  if (!segment) {
+    return tl::unexpected<Error>(segment.error());
+  }
+  if (segment->rows.size() < events) {
+    return fail(ErrorKind::io, fmt::format("{} is not put into the archive: only {} of its {} events can be read", path,
+                                           segment->rows.size(), events));
+  }
+  const auto written = write_archive(files, folder, number, std::move(*segment), events, software);
   return written ? files.remove(path) : written;
 }
 

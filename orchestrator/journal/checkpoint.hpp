@@ -21,6 +21,7 @@
 #include "engine/snapshot.hpp"
 #include "journal/durable_journal.hpp"
 #include "journal/files.hpp"
+#include "journal/segment_reader.hpp"
 
 namespace lockstep::journal {
 
@@ -144,5 +145,9 @@ class Checkpointer {
 /// `events`: how many rows belong to it.
 Result<void> archive_segment(FileLayer& files, const std::string& folder, std::uint64_t number, std::uint64_t events,
                              const std::string& software);
+
+/// Puts the first `events` of a segment's rows into archive/, durably, as segment `number`; replaces what stands there.
+Result<void> write_archive(FileLayer& files, const std::string& folder, std::uint64_t number, SegmentContents segment,
+                           std::uint64_t events, const std::string& software);
 
 }  // namespace lockstep::journal

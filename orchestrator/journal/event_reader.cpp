@@ -212,6 +212,22 @@ Result<EventReader> EventReader::open(const std::string& folder, const ReadOptio
 }
 
 Result<std::optional<RecordedEvent>> EventReader::next() {
+  const auto row = next_row();
+  if (!row) {
+    return tl::unexpected<Error>(row.error());
+  }
+  if (!*row) {
+    return std::nullopt;
+  }
+  auto event = decode();
+  if (!event) {
+    state_->error = event.error();
+    return tl::unexpected<Error>(event.error());
+  }
+  return RecordedEvent{(*row)->seq, std::move(*event)};
+}
+
+Result<std::optional<Row>> EventReader::next_row() {
   State& state = *state_;
   const auto give_up = [&](const Error& error) -> tl::unexpected<Error> {
     state.error = error;
@@ -256,12 +272,16 @@ Result<std::optional<RecordedEvent>> EventReader::next() {
       continue;
     }
     state.tail.bytes += kRowBytes + row.length;
-    auto event = decode_event(row, state.segment.payload, state.context, state.values);
-    if (!event) {
-      return give_up(event.error());
-    }
-    return RecordedEvent{row.seq, std::move(*event)};
+    return row;
   }
+}
+
+Result<engine::Event> EventReader::decode() {
+  State& state = *state_;
+  if (state.row == 0 || state.row > state.segment.rows.size()) {
+    return fail(ErrorKind::internal, "no event was read yet");
+  }
+  return decode_event(state.segment.rows[state.row - 1], state.segment.payload, state.context, state.values);
 }
 
 const Tail& EventReader::tail() const {

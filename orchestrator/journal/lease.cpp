@@ -228,4 +228,39 @@ void Lease::beat() {
   }
 }
 
+OwnerState look_at_owner(const std::string& run_folder, std::chrono::milliseconds watch) {
+  OwnerState state;
+  state.owner = read_owner(run_folder);
+  bool is_free = false;  // known to be
+  const int lock = ::open((run_folder + "/LOCK").c_str(), O_RDONLY | O_CLOEXEC);
+  if (lock >= 0) {
+    struct flock whole {};
+    whole.l_type = F_WRLCK;
+    whole.l_whence = SEEK_SET;
+    const bool asked = ::fcntl(lock, F_OFD_GETLK, &whole) == 0;
+    ::close(lock);
+    if (asked && whole.l_type != F_UNLCK) {
+      state.life = Life::running;
+      return state;
+    }
+    is_free = asked;
+  }
+  if (!state.owner) {
+    return state;
+  }
+  LeaseOptions options;
+  if (const auto dead = is_dead(*state.owner, this_process(), options)) {
+    state.life = *dead ? Life::ended : Life::running;
+    return state;
+  }
+  options.stale_after = watch;
+  if (!stands_still(run_folder, *state.owner, options)) {
+    state.life = Life::running;
+  } else {
+    // A file system's locks may be each host's own.
+    state.life = is_free ? Life::ended : Life::unknown;
+  }
+  return state;
+}
+
 }  // namespace lockstep::journal

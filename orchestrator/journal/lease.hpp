@@ -95,4 +95,13 @@ class Lease {
 /// Who owns the folder according to its lease; nothing if there is none. For status, and for messages.
 std::optional<Owner> read_owner(const std::string& run_folder);
 
+enum class Life : std::uint8_t { running, ended, unknown };
+struct OwnerState {
+  std::optional<Owner> owner;  ///< the last that there was; nothing if there was none, or its lease cannot be read
+  Life life = Life::ended;
+};
+/// Whether somebody owns the folder now, as far as can be told from any node without taking the lock and without
+/// writing. Where nothing else tells, the owner's counter is watched for up to `watch`.
+OwnerState look_at_owner(const std::string& run_folder, std::chrono::milliseconds watch);
+
 }  // namespace lockstep::journal

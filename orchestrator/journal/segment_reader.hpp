@@ -33,4 +33,8 @@ Result<Header> read_header(const FileLayer& files, const std::string& path);
 /// An error if the header or HDF5's own bytes are not as they were written. Rows are checked one by one.
 Result<SegmentContents> read_segment(const FileLayer& files, const std::string& path);
 
+/// As read_segment(), but HDF5's own bytes of a segment may be damaged: each row has a checksum of its own. For
+/// salvage.
+Result<SegmentContents> read_rows_alone(const FileLayer& files, const std::string& path);
+
 }  // namespace lockstep::journal

@@ -1,0 +1,121 @@
+#include "report/format.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <ctime>
+
+namespace lockstep::report {
+
+namespace {
+
+constexpr std::int64_t kMicrosPerMilli = 1'000;
+
+/// Bytes of the UTF-8 character at `at`; 0 where there is none.
+std::size_t character_length(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+  const unsigned first = byte(at);
+  const std::size_t length = first < 0x80                    ? 1
+                             : first >= 0xC2 && first < 0xE0 ? 2
+                             : first >= 0xE0 && first < 0xF0 ? 3
+                             : first >= 0xF0 && first < 0xF5 ? 4
+                                                             : 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(at + i) & 0xC0U) != 0x80U) {
+      return 0;
+    }
+  }
+  // Surrogates, overlong forms and what is beyond Unicode.
+  if ((first == 0xE0 && byte(at + 1) < 0xA0) || (first == 0xED && byte(at + 1) >= 0xA0) ||
+      (first == 0xF0 && byte(at + 1) < 0x90) || (first == 0xF4 && byte(at + 1) >= 0x90)) {
+    return 0;
+  }
+  return length;
+}
+
+}  // namespace
+
+std::string local_time(Timestamp time) {
+  std::time_t seconds = time.us / kMicrosPerSecond - (time.us % kMicrosPerSecond < 0 ? 1 : 0);
+  std::tm parts{};
+  if (::localtime_r(&seconds, &parts) == nullptr) {
+    return format_timestamp(time);
+  }
+  std::array<char, 64> text{};
+  const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &parts);
+  return std::string(text.data(), length);
+}
+
+std::string local_time_ms(Timestamp time) {
+  const std::int64_t rest = ((time.us % kMicrosPerSecond) + kMicrosPerSecond) % kMicrosPerSecond;
+  return fmt::format("{}.{:03}", local_time(time), rest / kMicrosPerMilli);
+}
+
+std::string duration(std::int64_t microseconds) {
+  constexpr std::int64_t kMinute = 60;
+  constexpr std::int64_t kHour = 60 * kMinute;
+  constexpr std::int64_t kDay = 24 * kHour;
+  if (microseconds < 0) {
+    return "-" + duration(-(microseconds + 1));
+  }
+  const std::int64_t seconds = microseconds / kMicrosPerSecond;
+  if (seconds < kMinute) {
+    return fmt::format("{}.{:03} s", seconds, microseconds % kMicrosPerSecond / kMicrosPerMilli);
+  }
+  const std::string days = seconds >= kDay ? fmt::format("{}-", seconds / kDay) : "";
+  return fmt::format("{}{:02}:{:02}:{:02}", days, seconds % kDay / kHour, seconds % kHour / kMinute, seconds % kMinute);
+}
+
+std::string grouped(std::uint64_t number) {
+  std::string text = std::to_string(number);
+  for (std::size_t at = text.size(); at > 3; at -= 3) {
+    text.insert(at - 3, 1, ',');
+  }
+  return text;
+}
+
+std::string one_line(std::string_view text, std::size_t limit) {
+  std::string line;
+  std::size_t characters = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t length = character_length(text, at);
+    const auto first = static_cast<unsigned char>(text[at]);
+    // DEL, and the second block of control characters: U+0080 to U+009F.
+    const bool control = first < ' ' || first == 0x7F ||
+                         (length == 2 && first == 0xC2 && static_cast<unsigned char>(text[at + 1]) < 0xA0);
+    if (characters == limit) {
+      // The last character makes room for the sign.
+      while (!line.empty() && (static_cast<unsigned char>(line.back()) & 0xC0U) == 0x80U) {
+        line.pop_back();
+      }
+      if (!line.empty()) {
+        line.pop_back();
+      }
+      return line + "…";
+    }
+    if (length == 0) {
+      line += '?';
+    } else if (control) {
+      line += ' ';
+    } else {
+      line.append(text, at, length);
+    }
+    at += std::max<std::size_t>(length, 1);
+    ++characters;
+  }
+  return line;
+}
+
+std::size_t width(std::string_view text) {
+  std::size_t characters = 0;
+  for (const char c : text) {
+    characters += (static_cast<unsigned char>(c) & 0xC0U) != 0x80U ? 1 : 0;
+  }
+  return characters;
+}
+
+std::string counted(std::uint64_t number, std::string_view noun) {
+  return fmt::format("{} {}{}", grouped(number), noun, number == 1 ? "" : "s");
+}
+
+}  // namespace lockstep::report

@@ -1,0 +1,34 @@
+// How reports write times, durations, counts and texts from outside.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "value/time.hpp"
+
+namespace lockstep::report {
+
+/// "2026-11-22 10:41:30" in the reader's time zone.
+std::string local_time(Timestamp time);
+/// As local_time(), with milliseconds.
+std::string local_time_ms(Timestamp time);
+
+/// "00:12:04", from a day on "3-00:12:04", as Slurm writes it. Below a minute with milliseconds: "4.250 s".
+std::string duration(std::int64_t microseconds);
+
+/// "41,207"
+std::string grouped(std::uint64_t number);
+
+/// `text` on one line, at most `limit` characters, with "…" where there is more; control characters become blanks and
+/// what is not UTF-8 '?'.
+std::string one_line(std::string_view text, std::size_t limit);
+
+/// Characters in UTF-8 text.
+std::size_t width(std::string_view text);
+
+/// "1 event", "12 events"
+std::string counted(std::uint64_t number, std::string_view noun);
+
+}  // namespace lockstep::report

@@ -1,0 +1,40 @@
+// Kinds of Events, told from their rows: for counting without reading bodies.
+#pragma once
+
+#include <cstdint>
+
+#include "journal/event_codec.hpp"
+
+namespace lockstep::report {
+
+enum class EventKind : std::uint8_t {
+  other,
+  execution_started,
+  execution_succeeded,
+  execution_failed,
+  execution_timed_out,
+  execution_aborted,
+  execution_redriven,
+  state_entered,
+  state_exited,
+  evaluation_failed,
+  task_scheduled,
+  task_redispatched,
+  task_started,
+  task_succeeded,
+  task_failed,
+  task_timed_out,
+  retry_scheduled,
+  parallel_started,
+  map_started,
+  map_iteration_started,
+  child_succeeded,
+  child_failed,
+  child_aborted,
+  state_aborted,
+  children_failed
+};
+
+EventKind kind_of(const journal::Row& row);
+
+}  // namespace lockstep::report

@@ -1,0 +1,46 @@
+// A run folder as a reader finds it: no lock, no write access, from any node, while the run goes on or after.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "journal/event_reader.hpp"
+#include "value/error.hpp"
+
+namespace lockstep::report {
+
+struct RunFiles {
+  std::string folder;   ///< as the user named it
+  std::string journal;  ///< the journal's folder; need not stand
+  std::string name;     ///< of the execution that `run` started; empty where run.json names none
+  std::string type;     ///< STANDARD or EXPRESS; likewise
+};
+
+/// Errors: `folder` is missing or no run folder (occupied), run.json cannot be read or is not what a run writes (io).
+Result<RunFiles> open_run_folder(const std::string& folder);
+
+/// Which execution is meant: by its name, its ARN or its number (its id in the journal); empty: the one that `run`
+/// started, else the newest.
+class Choice {
+ public:
+  Choice(std::string wanted, std::string own_name) : wanted_(std::move(wanted)), own_name_(std::move(own_name)) {}
+
+  /// Whether an execution that has just been met takes the place of the one chosen so far. Call it in order.
+  bool takes(engine::ExecutionId id, const engine::ExecutionStarted& started);
+  /// For a message: "there is no execution 'x'" or "no execution has started".
+  Error nothing_found(const std::string& folder) const;
+
+ private:
+  const std::string wanted_;
+  const std::string own_name_;
+  bool surely_ = false;  // by its name
+};
+
+struct FoundExecution {
+  engine::Event started;            ///< its ExecutionStarted
+  std::uint64_t last_event_id = 0;  ///< of history
+};
+/// Errors: there is no such execution (usage), the journal is damaged (io).
+Result<FoundExecution> find_execution(const RunFiles& run, Choice choice);
+
+}  // namespace lockstep::report
