@@ -26,8 +26,8 @@ class Node {
   Node() = default;
 
   Kind kind() const {
-    constexpr Kind kKinds[] = {Kind::null,   Kind::boolean, Kind::number, Kind::number,
-                               Kind::number, Kind::string,  Kind::array,  Kind::object};
+    static constexpr Kind kKinds[] = {Kind::null,   Kind::boolean, Kind::number, Kind::number,
+                                      Kind::number, Kind::string,  Kind::array,  Kind::object};
     return kKinds[static_cast<std::size_t>(target().tag_)];
   }
   bool is_null() const { return tag_ == Tag::null; }

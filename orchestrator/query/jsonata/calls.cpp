@@ -440,7 +440,11 @@ Item Evaluator::coerce(const Signature::Parameter& parameter, Item argument, cha
       } else {
         spend(size / 8 + 1);
         const std::uint16_t bit = Signature::bit(wanted);
-        for (std::size_t i = 0; i < size && fits; ++i) {
+        const Node* list = argument.tag() == Tag::node_array ? argument.node() : nullptr;
+        for (std::size_t i = 0; list != nullptr && i < size && fits; ++i) {
+          fits = symbol_bit(list->at(i).kind()) == bit;
+        }
+        for (std::size_t i = 0; list == nullptr && i < size && fits; ++i) {
           fits = symbol_bit(at(argument, i)) == bit;
         }
       }

@@ -237,9 +237,9 @@ Frame* Evaluator::make_frame(Frame* outer, const Scope& scope) {
 // `$`, or a variable that no frame holds.
 Item Evaluator::outer_variable(const Expr& e, Item input, Frame* frame) const {
   if (e.text.empty()) {
-    return is_outer_wrapper(input) ? input.array()->items[0] : input;
+    return is_outer_wrapper(input) ? load(input.array()->items[0]) : input;
   }
-  return e.hops == kGlobal ? globals_[e.variable] : lookup_name(e.text, frame);
+  return e.hops == kGlobal ? load(globals_[e.variable]) : lookup_name(e.text, frame);
 }
 
 Item Evaluator::lookup_name(std::string_view name, Frame* frame) const {

@@ -104,6 +104,8 @@ class Evaluator {
   void add(Object& object, std::string_view key, std::uint32_t hash, Item value);
   void remove(Object& object, std::string_view key);
   static Item* find(Object& object, std::string_view key, std::uint32_t hash);
+  /// The value of member `key`, which is added (undefined) where it is new.
+  Item& at_key(Object& object, std::string_view key, std::uint32_t hash);
   /// The value of a member of an object item, or undefined.
   static Item member(const Item& object, std::string_view key, std::uint32_t hash);
   static std::size_t member_count(const Item& object);
@@ -156,7 +158,7 @@ class Evaluator {
         break;
       case Shortcut::constant:
         check_depth();
-        return e.constant;
+        return load(e.constant);
       case Shortcut::variable: {
         check_depth();
         const Item value = eval_variable(e, input, frame);
@@ -200,7 +202,7 @@ class Evaluator {
     for (std::int32_t i = 0; i < e.hops; ++i) {
       frame = frame->outer;
     }
-    const Item value = frame->slots[e.variable];
+    const Item value = load(frame->slots[e.variable]);
     return value.tag() != Tag::unset ? value : lookup_name(e.text, frame->outer);
   }
   Item outer_variable(const Expr& e, Item input, Frame* frame) const;
@@ -222,6 +224,10 @@ class Evaluator {
   void walk_names(const Expr& e, std::size_t at, Item item, Collector& out, Item& first, std::size_t& count);
   Item name_of(const Expr& step, Item input);
   Item eval_step(const Expr& step, const Item& input, bool single, bool last, Frame* frame);
+  Item name_below(const Expr& step, Item input, bool single, bool last);
+  class Results;
+  void find_below(const Expr& step, Item item, Results& out);
+  void find_below(const Expr& step, const Node& node, std::uint32_t owner, Results& out);
   Item filter(const Expr& predicate, Item input, Frame* frame);
   bool selects(const Expr& predicate, const Item& result, std::size_t index, std::size_t size, std::size_t& times);
   Item eval_sort(const Expr& e, const Item& input, Frame* frame, const Scope* tuple_scope);
@@ -232,7 +238,7 @@ class Evaluator {
   Frame* tuple_frame(const Tuple& tuple, const Scope& scope, Frame* frame);
   Tuple* make_tuple(const Scope& scope, const Tuple* copy);
   Item eval_object(const Expr& group, Item context, Frame* frame);
-  std::string_view group_key(const Expr& group, const Item& key);
+  std::string_view group_key(const Expr& group, Item key);
   Item eval_group(const Expr& group, Item input, Frame* frame, const Scope* tuple_scope);
 
   // calls.cpp

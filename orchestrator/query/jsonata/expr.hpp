@@ -123,8 +123,9 @@ struct Expr {
   bool cons_array = false;
   bool tuple = false;
   bool has_else = false;
-  bool plain = false;  // no predicates and no group: evaluation ends with the value itself
-  bool binds = false;  // call: its arguments bind variables of the caller
+  bool plain = false;       // no predicates and no group: evaluation ends with the value itself
+  bool name_below = false;  // `**` with a name behind it and nothing else
+  bool binds = false;       // call: its arguments bind variables of the caller
   Shortcut shortcut = Shortcut::none;
   bool scalar_only = false;  // as a predicate: can leave nothing behind but its result (resolve.cpp)
   PathKind path_kind = PathKind::general;

@@ -140,6 +140,10 @@ struct Tuple {
   Item* slots;
 };
 
+/// A copy, by words: the compiler would rather copy all at once, and wait for what was stored by words.
+inline Item load(const Item& from) {
+  return {from.head, from.bits};
+}
 inline Item undefined_item() {
   return {};
 }
@@ -205,7 +209,7 @@ inline std::size_t size_of(const Item& array) {
 inline Item at(const Item& array, std::size_t i) {
   switch (array.tag()) {
     case Tag::array:
-      return array.array()->items[i];
+      return load(array.array()->items[i]);
     case Tag::node_array:
       return node_item(array.node()->at(i), array.count());
     default:

@@ -152,6 +152,55 @@ void Evaluator::walk_names(const Expr& e, std::size_t at_step, Item item, Collec
 
 // --- paths in general ---
 
+// What a step gives, item by item. One result that is no array comes back as it is instead of as a sequence of one.
+class Evaluator::Results {
+ public:
+  explicit Results(Evaluator& evaluator) : e_(evaluator), out_(evaluator) {}
+
+  void push(Item result) {
+    if (result.is_undefined()) {
+      return;
+    }
+    if (++count_ == 1) {
+      first_ = result;
+      return;
+    }
+    if (count_ == 2) {
+      out_.push_flat(load(first_));
+    }
+    out_.push_flat(result);
+  }
+
+  /// `last`: it is the path's last step.
+  Item finish(bool last) {
+    if (count_ != 1) {
+      return out_.to_array(true);
+    }
+    if (!first_.is_array()) {
+      return first_;
+    }
+    if (is_cons(first_)) {
+      return last ? first_ : e_.sequence_of(first_);
+    }
+    if (!is_sequence(first_)) {
+      if (!last && size_of(first_) == 0) {
+        return array_item(e_.make_array(0, true));
+      }
+      return first_;  // the last step gives a plain array as it is; for the next step it is as good as a copy
+    }
+    // A sequence of our own to put flags on; the elements are shared.
+    auto* copy = e_.heap_.make_array<Array>(1);
+    *copy = {first_.array()->items, first_.array()->size, first_.array()->size, true, false, false, false, false};
+    return array_item(copy);
+  }
+
+ private:
+  Evaluator& e_;
+  Collector out_;
+  Item first_;
+  std::size_t count_ = 0;
+};
+
 Item Evaluator::eval_path(const Expr& e, Item input, Frame* frame) {
   const std::vector<Expr*>& steps = e.items;
   Item current = input;  // the context: an array of items, or (single) one item
@@ -160,6 +209,9 @@ Item Evaluator::eval_path(const Expr& e, Item input, Frame* frame) {
     const Expr& step = *steps[i];
     if (i == 0 && step.cons_array) {
       current = eval(step, single ? sequence_of(current) : current, frame);
+    } else if (step.name_below && depth_ + 2 <= limits_.depth) {
+      ++i;
+      current = name_below(*steps[i], current, single, i + 1 == steps.size());
     } else {
       current = eval_step(step, current, single, i + 1 == steps.size(), frame);
     }
@@ -188,7 +240,7 @@ Item Evaluator::eval_path(const Expr& e, Item input, Frame* frame) {
   return e.group != nullptr ? eval_group(*e.group, current, frame, nullptr) : current;
 }
 
-// Maps `step` over the context. One result that is no array comes back as it is instead of as a sequence of one.
+// Maps `step` over the context.
 Item Evaluator::eval_step(const Expr& step, const Item& input, bool single, bool last, Frame* frame) {
   if (step.type == ExprType::sort) {
     // What is not sorted, because it is alone, is a sequence still.
@@ -200,12 +252,10 @@ Item Evaluator::eval_step(const Expr& step, const Item& input, bool single, bool
     return sorted;
   }
   const bool only_name = step.type == ExprType::name && step.plain && !step.keep_array && depth_ < limits_.depth;
-  Collector out(*this);
-  Item first;
-  std::size_t count = 0;
+  Results out(*this);
   const std::size_t size = single ? 1 : size_of(input);
   for (std::size_t i = 0; i < size; ++i) {
-    const Item item = single ? input : at(input, i);
+    const Item item = single ? load(input) : at(input, i);
     Item result;
     if (only_name && !item.is_array()) {
       spend(1);
@@ -219,37 +269,68 @@ Item Evaluator::eval_step(const Expr& step, const Item& input, bool single, bool
     for (const Stage& stage : step.stages) {
       result = filter(*stage.filter, result, frame);
     }
-    if (result.is_undefined()) {
-      continue;
+    out.push(result);
+  }
+  return out.finish(last);
+}
+
+// `**` and a name behind it: what the name finds, without a sequence of all there is.
+Item Evaluator::name_below(const Expr& step, Item input, bool single, bool last) {
+  Results out(*this);
+  const std::size_t size = single ? 1 : size_of(input);
+  for (std::size_t i = 0; i < size; ++i) {
+    find_below(step, single ? load(input) : at(input, i), out);
+  }
+  return out.finish(last);
+}
+
+void Evaluator::find_below(const Expr& step, Item item, Results& out) {
+  if (item.tag() == Tag::node_object || item.tag() == Tag::node_array) {
+    find_below(step, *item.node(), item.count(), out);
+    return;
+  }
+  if (item.tag() != Tag::object && item.tag() != Tag::array) {
+    return;
+  }
+  check_stack();
+  if (item.tag() == Tag::array) {
+    const Array& array = *item.array();
+    spend(array.size);
+    for (std::uint32_t i = 0; i < array.size; ++i) {
+      find_below(step, load(array.items[i]), out);
     }
-    if (++count == 1) {
-      first = result;
-      continue;
+    return;
+  }
+  spend(member_count(item) + 1);
+  out.push(name_of(step, item));
+  each_member(item, [&](std::string_view, Item value) { find_below(step, value, out); });
+}
+
+void Evaluator::find_below(const Expr& step, const Node& node, std::uint32_t owner, Results& out) {
+  check_stack();
+  const std::size_t size = node.size();
+  spend(size + 1);
+  if (node.is_array()) {
+    for (std::size_t i = 0; i < size; ++i) {
+      if (const Node& child = node.at(i); child.is_container()) {
+        find_below(step, child, owner, out);
+      }
     }
-    if (count == 2) {
-      out.push_flat(first);
+    return;
+  }
+  if (const Node* found = member_of(step, node)) {
+    out.push(node_item(*found, owner));
+  }
+  const Item object = node_item(node, owner);
+  if (in_order(object)) {
+    for (std::size_t i = 0; i < size; ++i) {
+      if (const Node& child = node.member(i).value(); child.is_container()) {
+        find_below(step, child, owner, out);
+      }
     }
-    out.push_flat(result);
+  } else {
+    each_member(object, [&](std::string_view, Item value) { find_below(step, value, out); });
   }
-  if (count != 1) {
-    return out.to_array(true);
-  }
-  if (!first.is_array()) {
-    return first;
-  }
-  if (is_cons(first)) {
-    return last ? first : sequence_of(first);
-  }
-  if (!is_sequence(first)) {
-    if (!last && size_of(first) == 0) {
-      return array_item(make_array(0, true));
-    }
-    return first;  // the last step gives a plain array as it is; for the next step it is as good as a copy
-  }
-  // A sequence of our own to put flags on; the elements are shared.
-  auto* copy = heap_.make_array<Array>(1);
-  *copy = {first.array()->items, first.array()->size, first.array()->size, true, false, false, false, false};
-  return array_item(copy);
 }
 
 Item Evaluator::filter(const Expr& predicate, Item input, Frame* frame) {

@@ -56,7 +56,7 @@ class Converter {
   }
 
  private:
-  void build(Builder& builder, const Item& item, std::size_t depth) {
+  void build(Builder& builder, Item item, std::size_t depth) {
     if (depth >= kMaxDepth) {
       throw LimitReached{LimitReached::Which::stack};
     }
@@ -100,13 +100,21 @@ class Converter {
       case Tag::object: {
         e_.spend(item.object()->size + 1);
         builder.begin_object();
-        e_.each_member(item, [&](std::string_view key, const Item& value) {
+        const auto add = [&](std::string_view key, std::uint32_t hash, Item value) {
           if (value.is_undefined() || value.is_function()) {
             return;
           }
-          builder.key(key);
+          builder.key(key, hash);
           build(builder, value, depth + 1);
-        });
+        };
+        if (e_.in_order(item)) {
+          const Object& object = *item.object();
+          for (std::uint32_t i = 0; i < object.size; ++i) {
+            add(object.properties[i].key(), object.properties[i].hash, load(object.properties[i].value));
+          }
+        } else {
+          e_.each_member(item, [&](std::string_view key, Item value) { add(key, hash_key(key), value); });
+        }
         builder.end_object();
         return;
       }

@@ -271,6 +271,13 @@ class Resolver {
     if (e.group != nullptr) {
       resolve_pairs(*e.group, tuple ? tuples : context);
     }
+    for (std::size_t i = 0; i + 1 < e.items.size(); ++i) {
+      const auto is_bare = [&e](std::size_t at, ExprType type) {
+        const Expr& step = *e.items[at];
+        return step.type == type && step.plain && step.stages.empty() && !step.keep_array;
+      };
+      e.items[i]->name_below = is_bare(i, ExprType::descendant) && is_bare(i + 1, ExprType::name);
+    }
     if (tuple) {
       e.path_kind = PathKind::tuples;
       e.scope = &program_.tuple_scope;

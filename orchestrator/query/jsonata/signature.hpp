@@ -49,9 +49,9 @@ class Signature {
   std::size_t least_ = 0;
 };
 
-/// s, n, b, l (null), a, o, f or m (missing).
+/// The bit of symbol_of().
 inline std::uint16_t symbol_bit(const Item& item) {
-  constexpr auto kBits = [] {
+  static constexpr auto kBits = [] {
     std::array<std::uint16_t, 16> bits{};
     for (std::size_t i = 0; i < bits.size(); ++i) {
       bits[i] = Signature::bit("mlbnnsaosaaofmmm"[i]);
@@ -61,6 +61,13 @@ inline std::uint16_t symbol_bit(const Item& item) {
   return kBits[static_cast<std::size_t>(item.tag())];
 }
 
+inline std::uint16_t symbol_bit(Kind kind) {
+  static constexpr std::array<std::uint16_t, 6> kBits = {Signature::bit('l'), Signature::bit('b'), Signature::bit('n'),
+                                                         Signature::bit('s'), Signature::bit('a'), Signature::bit('o')};
+  return kBits[static_cast<std::size_t>(kind)];
+}
+
+/// s, n, b, l (null), a, o, f or m (missing).
 inline char symbol_of(const Item& item) {
   constexpr std::string_view kByTag = "mlbnnsaosaaofmmm";  // in the order of Tag
   return kByTag[static_cast<std::size_t>(item.tag())];

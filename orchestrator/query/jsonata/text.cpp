@@ -11,23 +11,25 @@
 namespace lockstep::jsonata {
 
 bool is_ascii(std::string_view text) {
+  constexpr std::uint64_t kHigh = 0x8080808080808080U;
   const char* p = text.data();
-  std::size_t left = text.size();
-  while (left >= 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, p, 8);
-    if ((word & 0x8080808080808080U) != 0) {
-      return false;
+  const std::size_t size = text.size();
+  const auto word_at = [p](std::size_t at, auto word) {
+    std::memcpy(&word, p + at, sizeof word);
+    return std::uint64_t{word};
+  };
+  if (size >= 8) {
+    // The last eight bytes as a whole, some of them twice.
+    std::uint64_t all = word_at(size - 8, std::uint64_t{});
+    for (std::size_t at = 0; at + 8 < size; at += 8) {
+      all |= word_at(at, std::uint64_t{});
     }
-    p += 8;
-    left -= 8;
+    return (all & kHigh) == 0;
   }
-  for (; left > 0; --left, ++p) {
-    if (static_cast<unsigned char>(*p) >= 0x80) {
-      return false;
-    }
+  if (size >= 4) {
+    return ((word_at(0, std::uint32_t{}) | word_at(size - 4, std::uint32_t{})) & kHigh) == 0;
   }
-  return true;
+  return size == 0 || static_cast<unsigned char>(p[0] | p[size / 2] | p[size - 1]) < 0x80;
 }
 
 std::uint32_t next_code_point(std::string_view text, std::size_t& at) {

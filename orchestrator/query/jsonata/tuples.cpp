@@ -232,7 +232,7 @@ class Groups {
 }  // namespace
 
 // Checks a key that is not undefined.
-std::string_view Evaluator::group_key(const Expr& group, const Item& key) {
+std::string_view Evaluator::group_key(const Expr& group, Item key) {
   if (!key.is_string()) {
     Problem p = problem("T1003", group.position);
     p.value_json = describe(key);
@@ -304,7 +304,9 @@ Item Evaluator::eval_group(const Expr& group, Item input, Frame* frame, const Sc
   std::size_t size = several ? size_of(input) : 1;
   const bool empty = size == 0 && tuple_scope == nullptr;
   size = empty ? 1 : size;
-  const auto element = [&](std::size_t i) { return empty ? Item() : several ? at(input, i) : input; };
+  const Item only = empty ? Item() : load(input);
+  const bool listed = several && !empty;
+  const auto element = [&](std::size_t i) { return listed ? at(input, i) : load(only); };
 
   Groups groups(size);
   auto* next = heap_.make_array<std::uint32_t>(size);

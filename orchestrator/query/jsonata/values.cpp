@@ -132,15 +132,8 @@ std::uint32_t table_slots(std::size_t capacity) {
   return slots;
 }
 
-// Where to begin looking: keys that differ only in their last characters may differ only in the hash's upper half.
-std::uint32_t first_slot(std::uint32_t hash, std::uint32_t mask) {
-  hash ^= hash >> 16;
-  hash *= 0x7FEB352DU;
-  return (hash ^ (hash >> 15)) & mask;
-}
-
 void index_property(Object& object, std::uint32_t place) {
-  std::uint32_t slot = first_slot(object.properties[place].hash, object.mask);
+  std::uint32_t slot = object.properties[place].hash & object.mask;
   while (object.table[slot] != kEmpty) {
     slot = (slot + 1) & object.mask;
   }
@@ -181,8 +174,7 @@ Item* Evaluator::find(Object& object, std::string_view key, std::uint32_t hash) 
   if (!object.indexed) {
     fill_table(object);
   }
-  for (std::uint32_t slot = first_slot(hash, object.mask); object.table[slot] != kEmpty;
-       slot = (slot + 1) & object.mask) {
+  for (std::uint32_t slot = hash & object.mask; object.table[slot] != kEmpty; slot = (slot + 1) & object.mask) {
     Property& property = object.properties[object.table[slot]];
     if (property.has_key(key, hash)) {
       return &property.value;
@@ -191,12 +183,33 @@ Item* Evaluator::find(Object& object, std::string_view key, std::uint32_t hash) 
   return nullptr;
 }
 
-void Evaluator::set(Object& object, std::string_view key, std::uint32_t hash, Item value) {
-  if (Item* found = find(object, key, hash)) {
-    *found = value;
-    return;
+Item& Evaluator::at_key(Object& object, std::string_view key, std::uint32_t hash) {
+  if (object.size > kIndexed && object.size < object.capacity) {
+    if (!object.indexed) {
+      fill_table(object);
+    }
+    // One search finds the member or the slot for it.
+    std::uint32_t slot = hash & object.mask;
+    for (; object.table[slot] != kEmpty; slot = (slot + 1) & object.mask) {
+      Property& property = object.properties[object.table[slot]];
+      if (property.has_key(key, hash)) {
+        return property.value;
+      }
+    }
+    object.table[slot] = object.size;
+    Property& fresh = object.properties[object.size++];
+    fresh = {key.data(), static_cast<std::uint32_t>(key.size()), hash, Item()};
+    return fresh.value;
   }
-  add(object, key, hash, value);
+  if (Item* found = find(object, key, hash)) {
+    return *found;
+  }
+  add(object, key, hash, Item());
+  return object.properties[object.size - 1].value;
+}
+
+void Evaluator::set(Object& object, std::string_view key, std::uint32_t hash, Item value) {
+  at_key(object, key, hash) = value;
 }
 
 void Evaluator::add(Object& object, std::string_view key, std::uint32_t hash, Item value) {
@@ -206,7 +219,11 @@ void Evaluator::add(Object& object, std::string_view key, std::uint32_t hash, It
     larger->size = object.size;
     object = *larger;
   }
-  object.properties[object.size++] = {key.data(), static_cast<std::uint32_t>(key.size()), hash, value};
+  Property& property = object.properties[object.size++];
+  property.key_text = key.data();
+  property.key_size = static_cast<std::uint32_t>(key.size());
+  property.hash = hash;
+  property.value = value;
   if (object.indexed) {
     index_property(object, object.size - 1);
   }
