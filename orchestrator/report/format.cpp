@@ -36,14 +36,22 @@ std::size_t character_length(std::string_view text, std::size_t at) {
 }  // namespace
 
 std::string local_time(Timestamp time) {
-  std::time_t seconds = time.us / kMicrosPerSecond - (time.us % kMicrosPerSecond < 0 ? 1 : 0);
+  const std::time_t seconds = time.us / kMicrosPerSecond - (time.us % kMicrosPerSecond < 0 ? 1 : 0);
+  // A history's times follow each other closely, and the time zone's rules take longer than all the rest.
+  thread_local std::time_t last_seconds = 0;
+  thread_local std::string last_text;
+  if (seconds == last_seconds && !last_text.empty()) {
+    return last_text;
+  }
   std::tm parts{};
   if (::localtime_r(&seconds, &parts) == nullptr) {
     return format_timestamp(time);
   }
   std::array<char, 64> text{};
   const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &parts);
-  return std::string(text.data(), length);
+  last_seconds = seconds;
+  last_text.assign(text.data(), length);
+  return last_text;
 }
 
 std::string local_time_ms(Timestamp time) {
