@@ -103,6 +103,8 @@ class Evaluator {
   /// Adds a member whose key is known to be new.
   void add(Object& object, std::string_view key, std::uint32_t hash, Item value);
   void remove(Object& object, std::string_view key);
+  /// All members of the objects that `list` holds; of one key the last.
+  Item merge_nodes(const Node& list, std::uint32_t owner);
   static Item* find(Object& object, std::string_view key, std::uint32_t hash);
   /// The value of member `key`, which is added (undefined) where it is new.
   Item& at_key(Object& object, std::string_view key, std::uint32_t hash);
