@@ -9,6 +9,11 @@ namespace lockstep::cli {
 using Arguments = std::vector<std::string>;
 
 int run_command(const Arguments& arguments);
+int resume_command(const Arguments& arguments);
+int redrive_command(const Arguments& arguments);
+int stop_command(const Arguments& arguments);
+/// `name`: send-task-success, send-task-failure or send-task-heartbeat.
+int send_task_command(const std::string& name, const Arguments& arguments);
 int validate_command(const Arguments& arguments);
 int query_command(const Arguments& arguments);
 int status_command(const Arguments& arguments);

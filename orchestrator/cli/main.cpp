@@ -19,6 +19,11 @@ constexpr const char* kUsageText = R"(lockstep runs AWS Step Functions state mac
 usage: lockstep COMMAND [OPTION]...
 
   run DEF        run a state machine; alone, with --ranks N, or under mpirun
+  resume         go on with a run that was cut off or stopped
+  redrive        run again what failed in a run that failed
+  stop           end a run as ABORTED
+  send-task-success, send-task-failure, send-task-heartbeat
+                 answer a task that waits for its token
   validate DEF…  check definitions: every problem at once, with its place
   query          evaluate JSONata, JSONPath or an intrinsic function
   status         how a run stands: states, tasks, failures
@@ -43,6 +48,18 @@ int dispatch(int argc, char** argv) {
   const Arguments rest(all.begin() + 1, all.end());
   if (command == "run") {
     return run_command(rest);
+  }
+  if (command == "resume") {
+    return resume_command(rest);
+  }
+  if (command == "redrive") {
+    return redrive_command(rest);
+  }
+  if (command == "stop") {
+    return stop_command(rest);
+  }
+  if (command == "send-task-success" || command == "send-task-failure" || command == "send-task-heartbeat") {
+    return send_task_command(command, rest);
   }
   if (command == "validate") {
     return validate_command(rest);

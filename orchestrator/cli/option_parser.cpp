@@ -20,8 +20,7 @@ Result<po::variables_map> parse_arguments(const std::string& command, const Argu
               values);
     po::notify(values);
   } catch (const po::error& problem) {
-    return fail(ErrorKind::usage,
-                fmt::format("{}; `lockstep {} --help` lists the options", problem.what(), command));
+    return fail(ErrorKind::usage, fmt::format("{}; `lockstep {} --help` lists the options", problem.what(), command));
   }
   return values;
 }

@@ -161,6 +161,7 @@ void Checkpointer::write(CheckpointData& data) {
   }
   if (done) {
     keep_two();
+    drop_old_archives(data);
   } else if (options_.warn) {
     options_.warn("no checkpoint: " + done.error().message);
   }
@@ -180,6 +181,32 @@ void Checkpointer::keep_two() {
   for (auto it = listed->checkpoints.rbegin(); it != listed->checkpoints.rend(); ++it) {
     if (++kept > kCheckpointsKept) {
       static_cast<void>(options_.files->remove(it->second));
+    }
+  }
+}
+
+/// What is below both checkpoints, older than all that runs, and past its time, is of no use any more.
+void Checkpointer::drop_old_archives(const CheckpointData& data) {
+  const auto listed = list_journal(*options_.files, journal_.folder());
+  if (!listed || !options_.now || listed->checkpoints.size() < kCheckpointsKept) {
+    return;
+  }
+  const auto older = read_header(*options_.files, listed->checkpoints.begin()->second);
+  if (!older) {
+    return;
+  }
+  std::int64_t before = options_.now() - std::chrono::duration_cast<std::chrono::microseconds>(options_.retain).count();
+  for (const CheckpointPart& part : data.parts) {
+    for (const CheckpointPart::Entry& entry : part.entries) {
+      before = std::min(before, entry.started_us);
+    }
+  }
+  for (const auto& [number, place] : listed->segments) {
+    const auto header = place.archived ? read_header(*options_.files, place.path)
+                                       : Result<Header>(fail(ErrorKind::io, "not an archive"));
+    if (!header || header->last_seq > older->first_seq || header->created_us >= before ||
+        !options_.files->remove(place.path)) {
+      return;
     }
   }
 }

@@ -77,6 +77,8 @@ struct CheckpointOptions {
   std::chrono::microseconds slice{2'000};
   /// Live segments are turned into archives when nothing was journalled for this long.
   std::chrono::milliseconds idle{300};
+  /// Archives are deleted once they are older than this, and than every execution that still runs.
+  std::chrono::hours retain{90 * 24};
   std::string software;
   FileLayer* files = &posix_files();
   std::function<std::int64_t()> now;  ///< UTC microseconds
@@ -114,6 +116,7 @@ class Checkpointer {
   void finish();
   void write(CheckpointData& data);
   void keep_two();
+  void drop_old_archives(const CheckpointData& data);
   bool archive_one();
   bool stopping_now();
   void run();

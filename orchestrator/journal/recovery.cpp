@@ -202,7 +202,8 @@ OpenRun::~OpenRun() {
   lease.reset();
 }
 
-Result<OpenRun> open_run(const std::string& folder, engine::Engine& engine, OpenOptions options) {
+Result<OpenRun> open_run(const std::string& folder, engine::Engine& engine, OpenOptions options,
+                         std::unique_ptr<Lease> held) {
   OpenRun run;
   FileLayer& files = *options.journal.files;
   const std::string journal = journal_folder(folder);
@@ -215,7 +216,10 @@ Result<OpenRun> open_run(const std::string& folder, engine::Engine& engine, Open
       return fail(ErrorKind::occupied, made.error().message);
     }
   }
-  auto lease = Lease::acquire(folder, 0, options.lease);
+  Result<std::unique_ptr<Lease>> lease = std::move(held);
+  if (*lease == nullptr) {
+    lease = Lease::acquire(folder, 0, options.lease);
+  }
   if (!lease) {
     return tl::unexpected<Error>(lease.error());
   }

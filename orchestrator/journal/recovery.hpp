@@ -57,7 +57,7 @@ Result<Recovered> recover(FileLayer& files, const std::string& journal_folder, e
 struct OpenOptions {
   JournalOptions journal;        ///< `now` and `files` serve the others, too
   CheckpointOptions checkpoint;  ///< check_owner, now, files and software are filled in
-  LeaseOptions lease;
+  LeaseOptions lease;            ///< for a lease that is acquired here
 };
 
 /// Destroy it before the engine; members go in the right order.
@@ -73,8 +73,9 @@ struct OpenRun {
   ~OpenRun();
 };
 
-/// Opens the run folder `folder`, which must stand, for writing.
-Result<OpenRun> open_run(const std::string& folder, engine::Engine& engine, OpenOptions options);
+/// Opens the run folder `folder`, which must stand, for writing. `lease`: of that folder, if it is held already.
+Result<OpenRun> open_run(const std::string& folder, engine::Engine& engine, OpenOptions options,
+                         std::unique_ptr<Lease> lease = nullptr);
 
 /// The folder of the run's journal: for EventReader.
 std::string journal_folder(const std::string& run_folder);

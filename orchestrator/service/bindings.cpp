@@ -70,11 +70,6 @@ Result<void> check_bindings(const asl::StateMachine& machine, const integrations
           fmt::format("state '{}' is a Distributed Map, which this version cannot run: use an inline Map", state.name));
     }
     if (const auto* task = std::get_if<asl::Task>(&state.detail)) {
-      if (contains(task->resource, ".waitForTaskToken")) {
-        return fail(ErrorKind::invalid,
-                    fmt::format("state '{}' waits for a task token ({}), which this version cannot take in", state.name,
-                                task->resource));
-      }
       if (contains(task->resource, ":activity:")) {
         return fail(ErrorKind::invalid, fmt::format("state '{}' is an activity ({}), which this version cannot serve",
                                                     state.name, task->resource));

@@ -34,6 +34,16 @@ tl::unexpected<Error> refused(std::string_view what, const std::string& path) {
               fmt::format("cannot {} {}: {}", what, path == "-" ? "standard input" : path, std::strerror(errno)));
 }
 
+Result<void> sync_folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  const Descriptor folder(
+      ::open(slash == std::string::npos ? "." : path.substr(0, slash + 1).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.get() < 0 || ::fsync(folder.get()) != 0) {
+    return refused("sync the folder of", path);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::string> read_file(const std::string& path, std::size_t limit) {
@@ -85,13 +95,14 @@ Result<void> write_file(const std::string& path, std::string_view content) {
   if (::rename(temporary.c_str(), path.c_str()) != 0) {
     return refused("rename", temporary);
   }
-  const std::size_t slash = path.rfind('/');
-  const Descriptor folder(
-      ::open(slash == std::string::npos ? "." : path.substr(0, slash + 1).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.get() < 0 || ::fsync(folder.get()) != 0) {
-    return refused("sync the folder of", path);
+  return sync_folder_of(path);
+}
+
+Result<void> remove_file(const std::string& path) {
+  if (::unlink(path.c_str()) != 0) {
+    return errno == ENOENT ? Result<void>() : refused("remove", path);
   }
-  return {};
+  return sync_folder_of(path);
 }
 
 }  // namespace lockstep::service

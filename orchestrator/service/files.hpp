@@ -13,5 +13,7 @@ Result<std::string> read_file(const std::string& path, std::size_t limit = std::
 /// Written under a temporary name, synced, renamed and its folder synced: after a crash there is the old file or the
 /// new one.
 Result<void> write_file(const std::string& path, std::string_view content);
+/// Removed, and its folder synced. Fine if it is not there.
+Result<void> remove_file(const std::string& path);
 
 }  // namespace lockstep::service

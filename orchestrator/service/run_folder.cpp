@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -15,6 +16,9 @@ namespace lockstep::service {
 namespace fs = std::filesystem;
 
 namespace {
+
+/// Of run.json.
+constexpr int kFormat = 1;
 
 /// The first place where two texts differ, for a message: line and both lines, cut.
 std::string difference(const std::string& kept, const std::string& given) {
@@ -60,79 +64,179 @@ std::string RunFolder::choose(const std::string& definition_path, const std::str
   return fmt::format("{}/{}-{}-{}.lockstep", folder, stem, now, ::getpid());
 }
 
-Result<RunFolder> RunFolder::open(const std::string& path, const RunRequest& request, bool fresh) {
-  RunFolder folder;
+namespace {
+
+std::string absolute(const std::string& path) {
   std::error_code error;
-  folder.path_ = fs::absolute(path, error).lexically_normal().string();
-  if (folder.path_.size() > 1 && folder.path_.back() == '/') {
-    folder.path_.pop_back();
+  std::string whole = fs::absolute(path, error).lexically_normal().string();
+  if (whole.size() > 1 && whole.back() == '/') {
+    whole.pop_back();
   }
-  const std::string settings = folder.path_ + "/run.json";
-  if (fs::exists(settings, error)) {
-    if (!fresh) {
-      const auto definition = read_file(folder.path_ + "/definition.json");
-      const auto input = read_file(folder.path_ + "/input.json");
-      if (!definition || !input) {
-        return fail(ErrorKind::io, fmt::format("the run folder {} is damaged: {}", path,
-                                               definition ? input.error().message : definition.error().message));
-      }
-      if (*definition != request.definition) {
-        return occupied(
-            fmt::format("{} holds a run of another definition ({}); choose another --dir, or --fresh to start anew",
-                        path, difference(*definition, request.definition)));
-      }
-      if (*input != request.input) {
-        return occupied(
-            fmt::format("{} holds a run with another input ({}); choose another --dir, or --fresh to start anew", path,
-                        difference(*input, request.input)));
-      }
-      const auto result = read_file(folder.path_ + "/result.json");
-      if (!result) {
-        return occupied(fmt::format(
-            "{} holds a run that has not ended, and there is no journal to go on from; --fresh starts anew", path));
-      }
-      const nlohmann::json document = nlohmann::json::parse(*result, nullptr, false);
-      if (!document.is_object() || !document.contains("line") || !document["line"].is_string() ||
-          !document.contains("exit_status") || !document["exit_status"].is_number_integer()) {
-        return fail(ErrorKind::io,
-                    fmt::format("the run folder {} is damaged: result.json is not what a run writes", path));
-      }
-      folder.finished_ = Finished{document["line"].get<std::string>(), document["exit_status"].get<int>()};
-      return folder;
-    }
-    for (const char* part :
-         {"definition.json", "input.json", "jobs.json", "run.json", "result.json", "logs", "tasks"}) {
-      fs::remove_all(folder.path_ + "/" + part, error);
-      if (error) {
-        return occupied(fmt::format("cannot remove {}/{}: {}", path, part, error.message()));
-      }
-    }
-  } else if (fs::exists(folder.path_, error) && !fs::is_directory(folder.path_, error)) {
+  return whole;
+}
+
+/// All that a run writes there. A folder that holds nothing else is a run's, also where its making was cut off.
+constexpr std::string_view kParts[] = {"result.json", "run.json", "definition.json", "input.json", "jobs.json",
+                                       "journal",     "spool",    "mailbox",         "logs",       "tasks"};
+constexpr std::string_view kOwnersParts[] = {"LOCK", "lease"};
+
+bool is_ours(std::string_view name) {
+  constexpr std::string_view kTemporary = ".tmp";
+  if (name.size() > kTemporary.size() && name.substr(name.size() - kTemporary.size()) == kTemporary) {
+    name.remove_suffix(kTemporary.size());
+  }
+  return std::find(std::begin(kParts), std::end(kParts), name) != std::end(kParts) ||
+         std::find(std::begin(kOwnersParts), std::end(kOwnersParts), name) != std::end(kOwnersParts);
+}
+
+/// A member that must be a text; an empty one where it is missing.
+std::string text_of(const nlohmann::json& document, const char* key) {
+  const auto found = document.find(key);
+  return found != document.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+}  // namespace
+
+Result<RunFolder> RunFolder::at(const std::string& path) {
+  RunFolder folder(absolute(path));
+  std::error_code error;
+  if (folder.holds_run()) {
+    return folder;
+  }
+  if (fs::exists(folder.path_, error) && !fs::is_directory(folder.path_, error)) {
     return occupied(fmt::format("the run folder {} cannot be made: a file stands there", path));
-  } else if (fs::is_directory(folder.path_, error) && !fs::is_empty(folder.path_, error)) {
-    if (error) {
-      return occupied(fmt::format("the run folder {} cannot be read: {}", path, error.message()));
-    }
-    return occupied(fmt::format("the run folder {} cannot be made: the folder is not empty and holds no run", path));
   }
   fs::create_directories(folder.path_, error);
   if (error) {
     return occupied(fmt::format("the run folder {} cannot be made: {}", path, error.message()));
   }
+  fs::directory_iterator entries(folder.path_, error);
+  if (error) {
+    return occupied(fmt::format("the run folder {} cannot be read: {}", path, error.message()));
+  }
+  for (const fs::directory_entry& entry : entries) {
+    if (!is_ours(entry.path().filename().string())) {
+      return occupied(fmt::format("the run folder {} cannot be made: the folder is not empty and holds no run", path));
+    }
+  }
   fs::permissions(folder.path_, fs::perms::owner_all, error);
+  return folder;
+}
+
+Result<RunFolder> RunFolder::existing(const std::string& path) {
+  RunFolder folder(absolute(path));
+  if (!folder.holds_run()) {
+    std::error_code error;
+    return occupied(fs::exists(folder.path_, error) ? fmt::format("{} holds no run", path)
+                                                    : fmt::format("there is no run folder {}", path));
+  }
+  return folder;
+}
+
+bool RunFolder::holds_run() const {
+  std::error_code error;
+  return fs::exists(path_ + "/run.json", error);
+}
+
+Result<std::optional<Finished>> RunFolder::finished() const {
+  std::error_code error;
+  if (!fs::exists(path_ + "/result.json", error)) {
+    return std::optional<Finished>();
+  }
+  const auto result = read_file(path_ + "/result.json");
+  if (!result) {
+    return tl::unexpected<Error>(result.error());
+  }
+  const nlohmann::json document = nlohmann::json::parse(*result, nullptr, false);
+  if (!document.is_object() || !document.contains("line") || !document["line"].is_string() ||
+      !document.contains("exit_status") || !document["exit_status"].is_number_integer()) {
+    return fail(ErrorKind::io,
+                fmt::format("the run folder {} is damaged: result.json is not what a run writes", path_));
+  }
+  return std::optional(Finished{document["line"].get<std::string>(), document["exit_status"].get<int>()});
+}
+
+Result<RunRequest> RunFolder::load() const {
+  RunRequest request;
+  std::string settings;
+  for (const auto& [name, text] : {std::pair<const char*, std::string*>{"definition.json", &request.definition},
+                                   {"input.json", &request.input},
+                                   {"jobs.json", &request.jobs},
+                                   {"run.json", &settings}}) {
+    auto content = read_file(path_ + "/" + name);
+    if (!content) {
+      return fail(ErrorKind::io, fmt::format("the run folder {} is damaged: {}", path_, content.error().message));
+    }
+    *text = *std::move(content);
+  }
+  const nlohmann::json document = nlohmann::json::parse(settings, nullptr, false);
+  if (!document.is_object()) {
+    return fail(ErrorKind::io, fmt::format("the run folder {} is damaged: run.json is not what a run writes", path_));
+  }
+  if (const auto format = document.find("format");
+      format == document.end() || !format->is_number_integer() || format->get<int>() > kFormat) {
+    return fail(ErrorKind::io, fmt::format("the run folder {} was made by a newer version", path_));
+  }
+  request.name = text_of(document, "name");
+  request.type = text_of(document, "type");
+  request.limits = text_of(document, "limits");
+  request.machine_name = text_of(document, "machine");
+  request.jobs_folder = text_of(document, "jobs_folder");
+  return request;
+}
+
+Result<void> RunFolder::compare(const std::string& path, const RunRequest& kept, const RunRequest& request) {
+  if (kept.definition != request.definition) {
+    return occupied(
+        fmt::format("{} holds a run of another definition ({}); choose another --dir, or --fresh to start anew", path,
+                    difference(kept.definition, request.definition)));
+  }
+  if (kept.input != request.input) {
+    return occupied(
+        fmt::format("{} holds a run with another input ({}); choose another --dir, or --fresh to start anew", path,
+                    difference(kept.input, request.input)));
+  }
+  if (!request.name.empty() && kept.name != request.name) {
+    return occupied(fmt::format("{} holds a run of the name {}, not {}; choose another --dir, or --fresh to start anew",
+                                path, kept.name, request.name));
+  }
+  if (kept.type != request.type) {
+    return occupied(fmt::format("{} holds a run of type {}, not {}; choose another --dir, or --fresh to start anew",
+                                path, kept.type, request.type));
+  }
+  return {};
+}
+
+Result<void> RunFolder::keep(const RunRequest& request) const {
   nlohmann::ordered_json run;
-  run["format"] = 1;
+  run["format"] = kFormat;
   run["name"] = request.name;
   run["type"] = request.type;
+  run["limits"] = request.limits;
+  run["machine"] = request.machine_name;
+  run["jobs_folder"] = request.jobs_folder;
+  const std::string settings = run.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   for (const auto& [name, content] : {std::pair<const char*, const std::string&>{"definition.json", request.definition},
                                       {"input.json", request.input},
                                       {"jobs.json", request.jobs},
-                                      {"run.json", run.dump(2) + "\n"}}) {
-    if (const auto written = write_file(folder.path_ + "/" + name, content); !written) {
-      return tl::unexpected<Error>(written.error());
+                                      {"run.json", settings}}) {
+    if (const auto written = write_file(path_ + "/" + name, content); !written) {
+      return written;
     }
   }
-  return folder;
+  return {};
+}
+
+Result<void> RunFolder::clear() const {
+  std::error_code error;
+  // run.json goes first but for the result: what is left without it is no run any more, and can be cleared again.
+  for (const std::string_view part : kParts) {
+    fs::remove_all(fmt::format("{}/{}", path_, part), error);
+    if (error) {
+      return occupied(fmt::format("cannot remove {}/{}: {}", path_, part, error.message()));
+    }
+  }
+  return {};
 }
 
 Result<void> RunFolder::finish(const Finished& finished) const {
@@ -141,6 +245,10 @@ Result<void> RunFolder::finish(const Finished& finished) const {
   document["line"] = finished.line;
   return write_file(path_ + "/result.json",
                     document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+}
+
+Result<void> RunFolder::reopen() const {
+  return remove_file(path_ + "/result.json");
 }
 
 }  // namespace lockstep::service

@@ -1,6 +1,7 @@
 #include "service/service.hpp"
 
 #include <algorithm>
+#include <thread>
 
 namespace lockstep::service {
 
@@ -11,6 +12,16 @@ namespace {
 constexpr std::chrono::microseconds kLongestSleep{500'000};
 // While effects wait for the disk, the loop looks again this soon.
 constexpr std::chrono::microseconds kJournalPoll{200};
+// How often it looks into the mailbox.
+constexpr std::chrono::milliseconds kMailboxPoll{250};
+
+bool is_journalled_for_express(const engine::EventBody& body) {
+  return std::holds_alternative<engine::ExecutionStarted>(body) ||
+         std::holds_alternative<engine::ExecutionSucceeded>(body) ||
+         std::holds_alternative<engine::ExecutionFailed>(body) ||
+         std::holds_alternative<engine::ExecutionTimedOut>(body) ||
+         std::holds_alternative<engine::ExecutionAborted>(body) || std::holds_alternative<engine::RequestTaken>(body);
+}
 
 std::string request_id(const engine::DispatchId& id) {
   return integrations::request_id(id.execution, id.visit, id.count);
@@ -28,28 +39,133 @@ engine::DispatchId to_engine(const worker::DispatchId& id) {
 Service::Service(const Parts& parts) : parts_(parts), random_(parts.seed) {}
 
 Result<RunEnd> Service::run(engine::StartExecution start) {
+  execution_ = start.id;
   take_now(std::move(start));
+  return loop();
+}
+
+Result<RunEnd> Service::resume(Interruption interruption) {
+  execution_ = interruption.execution;
+  parts_.engine.hold_timers(true);
+  take_in(interruption);
+  parts_.engine.hold_timers(false);
+  const journal::SequenceNumber all = last_;
+  while (parts_.journal.durable() < all) {
+    if (const auto failure = parts_.journal.failure()) {
+      return tl::unexpected<Error>(*failure);
+    }
+    std::this_thread::sleep_for(kJournalPoll);
+  }
+  if (interruption.taken_in) {
+    interruption.taken_in();
+  }
+  return loop();
+}
+
+/// First what had ended, then what was said meanwhile, and only then what has to run again.
+void Service::take_in(Interruption& interruption) {
+  const auto call_of = [&](const engine::DispatchId& id) -> const engine::Strand* {
+    const engine::Execution* execution = parts_.engine.find(engine::ExecutionId{id.execution});
+    const auto strand = engine::StrandId{static_cast<std::uint32_t>(id.visit >> 32)};
+    const engine::Strand* found = execution == nullptr ? nullptr : execution->find(strand);
+    return found != nullptr && found->call != nullptr ? found : nullptr;
+  };
+  std::vector<engine::DispatchId> again;
+  for (const engine::DispatchId& id : interruption.tasks) {
+    const engine::Strand* strand = call_of(id);
+    if (strand == nullptr) {
+      continue;
+    }
+    const engine::Execution& execution = *parts_.engine.find(engine::ExecutionId{id.execution});
+    const auto& detail = std::get<asl::Task>(execution.machine->state(strand->state).detail);
+    const auto resolved = parts_.integrations.resolve(detail.resource, strand->call->parameters, request_id(id));
+    const auto finished = interruption.finished.find(to_worker(id));
+    if (finished != interruption.finished.end()) {
+      take_now(to_engine_outcome(finished->second, resolved ? resolved->wrapping : integrations::Wrapping()));
+    } else if (resolved && interruption.begun.contains(to_worker(id)) &&
+               parts_.integrations.jobs()[static_cast<std::size_t>(resolved->job)].interrupted ==
+                   integrations::Interrupted::fail) {
+      engine::TaskOutcome outcome;
+      outcome.id = id;
+      outcome.kind = engine::TaskOutcome::Kind::failed;
+      outcome.error = "Lockstep.TaskInterrupted";
+      outcome.cause = "the run was cut off while the task was running, and its job must not start twice";
+      outcome.started = parts_.clock.now();
+      take_now(std::move(outcome));
+    } else {
+      again.push_back(id);
+    }
+  }
+  take_messages();
+  for (const engine::DispatchId& id : again) {
+    take_now(engine::RedispatchTask{id});
+  }
+}
+
+Result<RunEnd> Service::loop() {
   while (true) {
-    release_effects();
+    if (const auto released = release_effects(); !released) {
+      return tl::unexpected<Error>(released.error());
+    }
     if (ended_) {
       return RunEnd{false, std::move(*ended_)};
     }
     if (const auto failure = parts_.journal.failure()) {
       return tl::unexpected<Error>(*failure);
     }
-    if (parts_.stop.signal.load() != 0) {
+    if (parts_.stop.signal.load() != 0 && drained()) {
       return RunEnd{true, {}};
     }
-    hand_out();
+    if (!drain_end_) {
+      hand_out();
+    }
     if (parts_.fleet.slots() == 0 && !awaited_.empty()) {
       return fail(ErrorKind::unavailable, "no worker is left to run tasks on");
     }
     const bool outcomes = take_outcomes();
+    const bool messages = take_messages();
     const auto deadline = parts_.engine.next_deadline();
-    if (!outcomes && (parts_.engine.has_ready() || (deadline && *deadline <= parts_.clock.now()))) {
+    if (!outcomes && !messages && (parts_.engine.has_ready() || (deadline && *deadline <= parts_.clock.now()))) {
       take_now(engine::Proceed{});
     }
+    if (parts_.between_inputs) {
+      parts_.between_inputs();
+    }
   }
+}
+
+/// A signal asked to stop: nothing more is handed out, and tasks that run may end within the grace.
+bool Service::drained() {
+  const auto now = std::chrono::steady_clock::now();
+  if (!drain_end_) {
+    drain_end_ = now + parts_.grace;
+  }
+  const bool idle =
+      std::none_of(awaited_.begin(), awaited_.end(), [](const auto& one) { return one.second.handed_out; });
+  return (idle && effects_.empty()) || now >= *drain_end_;
+}
+
+/// Takes in what other processes say. False if there was nothing.
+bool Service::take_messages() {
+  if (parts_.mailbox == nullptr) {
+    return false;
+  }
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_look_) {
+    return false;
+  }
+  next_look_ = now + kMailboxPoll;
+  std::vector<engine::InputBody> inputs = parts_.mailbox->take(execution_);
+  for (engine::InputBody& input : inputs) {
+    take({parts_.clock.now(), 0, std::move(input)});
+  }
+  if (parts_.mailbox->has_more()) {
+    next_look_ = now;
+  }
+  for (const std::string& id : parts_.mailbox->settle()) {
+    parts_.engine.forget_request(execution_, id);
+  }
+  return !inputs.empty();
 }
 
 /// Lets the engine decide, and hands its Events to the journal. Effects queue up behind the number of the last of them.
@@ -62,9 +178,12 @@ void Service::take(engine::Input input) {
       parts_.observer->on_event(event, parts_.engine);
     }
   }
-  const journal::SequenceNumber last = parts_.journal.append(step_.events);
+  if (parts_.express) {
+    std::erase_if(step_.events, [](const engine::Event& event) { return !is_journalled_for_express(event.body); });
+  }
+  last_ = parts_.journal.append(step_.events);
   for (engine::Effect& effect : step_.effects) {
-    effects_.push_back({last, std::move(effect)});
+    effects_.push_back({last_, std::move(effect)});
   }
 }
 
@@ -73,16 +192,44 @@ void Service::take_now(Body body) {
   take({parts_.clock.now(), 0, std::move(body)});
 }
 
-void Service::release_effects() {
-  if (effects_.empty()) {
-    return;
+Result<void> Service::release_effects() {
+  if (effects_.empty() && settling_.empty()) {
+    return {};
   }
   const journal::SequenceNumber durable = parts_.journal.durable();
+  while (!settling_.empty() && settling_.front().after <= durable) {
+    parts_.fleet.settled(settling_.front().rank);
+    settling_.pop_front();
+  }
+  if (effects_.empty() || effects_.front().after > durable) {
+    return {};
+  }
+  if (parts_.is_owner) {
+    const auto owner = parts_.is_owner();
+    if (!owner) {
+      return tl::unexpected<Error>(owner.error());
+    }
+    if (!*owner) {
+      return {};
+    }
+  }
   while (!effects_.empty() && effects_.front().after <= durable) {
     engine::Effect effect = std::move(effects_.front().effect);
     effects_.pop_front();
     std::visit([this](auto& body) { perform(body); }, effect);
   }
+  return {};
+}
+
+void Service::perform(const engine::AnswerRequest& answer) {
+  if (parts_.mailbox != nullptr) {
+    parts_.mailbox->answer(answer.request, answer.verdict);
+  }
+}
+
+/// The Events of an outcome of this rank's were appended, or there were none.
+void Service::settle(std::uint32_t rank) {
+  settling_.push_back({last_, rank});
 }
 
 void Service::perform(engine::DispatchTask& dispatch) {
@@ -180,33 +327,43 @@ bool Service::take_outcomes() {
     take_now(std::move(outcome));
   }
   for (worker::Outcome& ended : outcomes_) {
+    const std::uint32_t rank = ended.rank;
     const auto known = awaited_.find(ended.id);
-    if (known == awaited_.end()) {
-      continue;  // cancelled meanwhile
+    // While the run is being stopped, a failure may be the work of the signal that its task got, too: the task stays
+    // open, and a resumed run tells.
+    const bool is_doubtful =
+        drain_end_ && (ended.kind == worker::OutcomeKind::failed || ended.kind == worker::OutcomeKind::cancelled);
+    if (known != awaited_.end()) {
+      const integrations::Wrapping wrapping = std::move(known->second.wrapping);
+      awaited_.erase(known);
+      if (!is_doubtful) {
+        take_now(to_engine_outcome(ended, wrapping));
+      }
     }
-    const integrations::Wrapping& wrapping = known->second.wrapping;
-    const engine::DispatchId id = to_engine(ended.id);
-    engine::TaskOutcome outcome;
-    outcome.id = id;
-    outcome.started = ended.started;
-    switch (ended.kind) {
-      case worker::OutcomeKind::succeeded:
-        outcome.kind = engine::TaskOutcome::Kind::succeeded;
-        outcome.result = integrations::wrap_result(wrapping, ended.result, request_id(id));
-        break;
-      case worker::OutcomeKind::timed_out:
-        outcome.kind = ended.error == worker::kHeartbeatTimeout ? engine::TaskOutcome::Kind::heartbeat_missed
-                                                                : engine::TaskOutcome::Kind::timed_out;
-        break;
-      default:
-        outcome.kind = engine::TaskOutcome::Kind::failed;
-        outcome.error = std::move(ended.error);
-        outcome.cause = integrations::wrap_cause(wrapping, std::move(ended.cause));
-    }
-    awaited_.erase(known);
-    take_now(std::move(outcome));
+    settle(rank);
   }
   return !refused.empty() || !outcomes_.empty();
+}
+
+engine::TaskOutcome Service::to_engine_outcome(worker::Outcome& ended, const integrations::Wrapping& wrapping) {
+  engine::TaskOutcome outcome;
+  outcome.id = to_engine(ended.id);
+  outcome.started = ended.started;
+  switch (ended.kind) {
+    case worker::OutcomeKind::succeeded:
+      outcome.kind = engine::TaskOutcome::Kind::succeeded;
+      outcome.result = integrations::wrap_result(wrapping, ended.result, request_id(outcome.id));
+      break;
+    case worker::OutcomeKind::timed_out:
+      outcome.kind = ended.error == worker::kHeartbeatTimeout ? engine::TaskOutcome::Kind::heartbeat_missed
+                                                              : engine::TaskOutcome::Kind::timed_out;
+      break;
+    default:
+      outcome.kind = engine::TaskOutcome::Kind::failed;
+      outcome.error = std::move(ended.error);
+      outcome.cause = integrations::wrap_cause(wrapping, std::move(ended.cause));
+  }
+  return outcome;
 }
 
 std::chrono::microseconds Service::patience() {
@@ -214,6 +371,13 @@ std::chrono::microseconds Service::patience() {
     return std::chrono::microseconds{0};
   }
   std::chrono::microseconds limit = effects_.empty() ? kLongestSleep : kJournalPoll;
+  if (parts_.mailbox != nullptr) {
+    limit = std::min<std::chrono::microseconds>(limit, kMailboxPoll);
+  }
+  if (drain_end_) {
+    constexpr std::chrono::microseconds kWhileDraining{20'000};
+    limit = std::min(limit, kWhileDraining);
+  }
   if (const auto deadline = parts_.engine.next_deadline()) {
     limit = std::clamp(std::chrono::microseconds(deadline->us - parts_.clock.now().us), std::chrono::microseconds{0},
                        limit);

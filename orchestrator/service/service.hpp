@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -10,6 +11,7 @@
 #include <random>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "engine/engine.hpp"
@@ -17,6 +19,7 @@
 #include "integrations/integration.hpp"
 #include "journal/journal.hpp"
 #include "service/clock.hpp"
+#include "service/mailbox.hpp"
 
 namespace lockstep::service {
 
@@ -30,6 +33,16 @@ class Observer {
 /// What came in from a signal handler. Only lock-free atomics: safe in a handler.
 struct StopRequest {
   std::atomic<int> signal{0};  ///< the first that asked to stop; 0: none
+};
+
+/// A run that goes on: what recovery found (journal/recovery.hpp, mpi_worker/spool.hpp).
+struct Interruption {
+  engine::ExecutionId execution{};
+  std::vector<engine::DispatchId> tasks;                                                     ///< that were out
+  std::unordered_map<worker::DispatchId, worker::Outcome, worker::DispatchIdHash> finished;  ///< in a spool
+  std::unordered_set<worker::DispatchId, worker::DispatchIdHash> begun;                      ///< with a Started marker
+  /// Called when all of that is durable in the journal.
+  std::function<void()> taken_in;
 };
 
 /// How a run ended.
@@ -50,13 +63,26 @@ class Service {
     fleet::Waker& waker;
     const StopRequest& stop;
     Observer* observer = nullptr;  ///< may be null
-    std::uint64_t seed = 0;        ///< of all randomness of the run
+    Mailbox* mailbox = nullptr;    ///< may be null
+    /// Asked before effects go out: whether this process still owns the run; while false, they wait. An error: it never
+    /// will again. Null: always.
+    std::function<Result<bool>()> is_owner;
+    /// Called between Inputs: checkpoints. May be null.
+    std::function<void()> between_inputs;
+    /// Only the start and the end of executions are journalled (asynchronous Express, wall 1).
+    bool express = false;
+    /// After a signal, how long tasks may still run before they are stopped.
+    std::chrono::milliseconds grace{0};
+    std::uint64_t seed = 0;  ///< of all randomness of the run
   };
   explicit Service(const Parts& parts);
 
   /// Runs one execution to its end and returns what became of it, once that is durable. Errors: no worker is left, the
   /// journal failed.
   Result<RunEnd> run(engine::StartExecution start);
+  /// Goes on with an execution that the engine holds. What had ended meanwhile is taken in before anything overdue
+  /// happens and before anything runs again (wall 3).
+  Result<RunEnd> resume(Interruption interruption);
 
   /// Tasks that were handed to the fleet.
   std::uint64_t dispatched() const { return dispatched_; }
@@ -72,15 +98,22 @@ class Service {
     integrations::Wrapping wrapping;  // once it is handed out
   };
 
+  Result<RunEnd> loop();
+  void take_in(Interruption& interruption);
   void take(engine::Input input);
   template <class Body>
   void take_now(Body body);
-  void release_effects();
+  Result<void> release_effects();
   void perform(engine::DispatchTask& dispatch);
   void perform(const engine::CancelTask& cancel);
   void perform(const engine::EndExecution& end);
+  void perform(const engine::AnswerRequest& answer);
   void hand_out();
   bool start(engine::DispatchTask dispatch, Awaited& awaited);
+  engine::TaskOutcome to_engine_outcome(worker::Outcome& ended, const integrations::Wrapping& wrapping);
+  void settle(std::uint32_t rank);
+  bool take_messages();
+  bool drained();
   void drop_cancelled();
   bool take_outcomes();
   std::chrono::microseconds patience();
@@ -95,6 +128,15 @@ class Service {
   std::vector<engine::TaskOutcome> refused_;  // dispatches that failed before they reached a worker
   std::vector<worker::Outcome> outcomes_;
   std::optional<engine::EndExecution> ended_;
+  struct Settling {
+    journal::SequenceNumber after;
+    std::uint32_t rank;
+  };
+  std::deque<Settling> settling_;  // outcomes whose Events are not durable yet
+  journal::SequenceNumber last_ = 0;
+  std::chrono::steady_clock::time_point next_look_;  // into the mailbox
+  std::optional<std::chrono::steady_clock::time_point> drain_end_;
+  engine::ExecutionId execution_{};
   std::uint64_t dispatched_ = 0;
 };
 

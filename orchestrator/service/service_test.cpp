@@ -99,8 +99,13 @@ struct Bench {
           return std::vector{echo};
         }()),
         engine(engine::Limits::hpc()),
-        service({engine, journal, fleet, integrations, clock, waker, stop, nullptr, seed}) {}
+        service(parts(seed)) {}
 
+  Service::Parts parts(std::uint64_t seed) {
+    Service::Parts parts{engine, journal, fleet, integrations, clock, waker, stop};
+    parts.seed = seed;
+    return parts;
+  }
   Result<RunEnd> run(const std::string& input) {
     auto identity = std::make_shared<engine::Identity>();
     identity->name = "test";

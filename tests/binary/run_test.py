@@ -183,11 +183,10 @@ class BadRequests(LockstepCase):
             self.assert_one_line(result.err, part)
 
     def test_what_this_version_cannot_run_is_refused_by_name(self):
-        token = self.task("arn:aws:states:::lambda:invoke.waitForTaskToken", Parameters={"FunctionName": "f", "Payload": {}})
-        result = self.run_machine(token, [{"resource": "f", "builtin": "noop"}])
+        activity = self.task("arn:aws:states:us-east-1:123456789012:activity:paint")
+        result = self.run_machine(activity, [{"resource": "*", "builtin": "noop"}])
         self.assertEqual(result.status, 65)
-        self.assert_one_line(result.err, "'T'", "task token")
-
+        self.assert_one_line(result.err, "'T'", "activity")
 
     def test_an_empty_option_is_no_wish_for_the_default(self):
         for option in ("--input", "--jobs", "--dir", "--name", "--ranks", "--history"):
