@@ -248,9 +248,14 @@ Result<void> write_all(Reader& reader, Writer& writer, std::ostream& out) {
 }  // namespace
 
 Result<void> write_history(const RunFiles& run, const HistoryOptions& options, std::ostream& out) {
-  const auto found = find_execution(run, Choice(options.execution, run.name));
+  const auto looked = find_execution(run, Choice(options.execution, run.name));
+  if (!looked) {
+    return tl::unexpected<Error>(looked.error());
+  }
+  const std::optional<FoundExecution>& found = *looked;
   if (!found) {
-    return tl::unexpected<Error>(found.error());
+    out << (options.json ? "{\"events\":[\n]}\n" : "");
+    return {};
   }
   auto selected = select_states(*std::get<engine::ExecutionStarted>(found->started.body).machine, options.state);
   if (!selected) {

@@ -369,7 +369,11 @@ TEST(ARunFolder, MayHaveNothingToTellYet) {
   EXPECT_THAT(status_text(*status), HasSubstr("nothing has started yet"));
   std::ostringstream out;
   EXPECT_TRUE(write_export(open_run_folder(run.folder()).value(), ExportFormat::csv, out));
-  EXPECT_FALSE(write_history(open_run_folder(run.folder()).value(), {}, out));
+  std::ostringstream history;
+  HistoryOptions options;
+  options.json = true;
+  EXPECT_TRUE(write_history(open_run_folder(run.folder()).value(), options, history));
+  EXPECT_EQ(json::parse(history.str())["events"], json::array());
 }
 
 }  // namespace

@@ -94,11 +94,10 @@ bool Choice::takes(engine::ExecutionId id, const engine::ExecutionStarted& start
 }
 
 Error Choice::nothing_found(const std::string& folder) const {
-  return {ErrorKind::usage, wanted_.empty() ? fmt::format("no execution has started in {}", folder)
-                                            : fmt::format("{} holds no execution '{}'", folder, wanted_)};
+  return {ErrorKind::usage, fmt::format("{} holds no execution '{}'", folder, wanted_)};
 }
 
-Result<FoundExecution> find_execution(const RunFiles& run, Choice choice) {
+Result<std::optional<FoundExecution>> find_execution(const RunFiles& run, Choice choice) {
   journal::ReadOptions options;
   options.from = 0;
   auto reader = journal::EventReader::open(run.journal, options);
@@ -127,10 +126,10 @@ Result<FoundExecution> find_execution(const RunFiles& run, Choice choice) {
       found->last_event_id = std::max(found->last_event_id, (*row)->id);
     }
   }
-  if (!found) {
+  if (!found && choice.is_explicit()) {
     return tl::unexpected<Error>(choice.nothing_found(run.folder));
   }
-  return std::move(*found);
+  return found;
 }
 
 }  // namespace lockstep::report

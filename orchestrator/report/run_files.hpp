@@ -27,7 +27,8 @@ class Choice {
 
   /// Whether an execution that has just been met takes the place of the one chosen so far. Call it in order.
   bool takes(engine::ExecutionId id, const engine::ExecutionStarted& started);
-  /// For a message: "there is no execution 'x'" or "no execution has started".
+  bool is_explicit() const { return !wanted_.empty(); }
+  /// Requires is_explicit().
   Error nothing_found(const std::string& folder) const;
 
  private:
@@ -40,7 +41,8 @@ struct FoundExecution {
   engine::Event started;            ///< its ExecutionStarted
   std::uint64_t last_event_id = 0;  ///< of history
 };
-/// Errors: there is no such execution (usage), the journal is damaged (io).
-Result<FoundExecution> find_execution(const RunFiles& run, Choice choice);
+/// Nothing if none was asked for by name and none has started. Errors: there is no such execution (usage), the journal
+/// is damaged (io).
+Result<std::optional<FoundExecution>> find_execution(const RunFiles& run, Choice choice);
 
 }  // namespace lockstep::report
