@@ -11,6 +11,9 @@ namespace {
 /// Small, and they stay so: what is settled goes with the segment that holds it.
 constexpr journal::SegmentSize kSegment{2048, 512U << 10U};
 
+/// Half of what a worker is given ahead (fleet/prefetch.hpp).
+constexpr std::chrono::milliseconds kTick{5};
+
 }  // namespace
 
 std::unique_ptr<Spool> Spool::open(const RunSettings& settings, std::uint32_t rank, Notify notify) {
@@ -49,6 +52,7 @@ Result<void> Spool::create() {
   // Every record is committed at its commit(), which with Sync::every is no less: nothing is said of it before.
   options.sync = sync_ == journal::Sync::none ? journal::Sync::none : journal::Sync::group;
   options.on_durable = notify_;
+  options.tick = kTick;
   options.first_segment = kSegment;
   options.largest_segment = kSegment;
   options.files = &files_;
@@ -118,6 +122,10 @@ Result<void> Spool::commit() {
 
 std::uint64_t Spool::durable() {
   return journal_ ? journal_->durable() : 0;
+}
+
+std::uint64_t Spool::durable_now() const {
+  return journal_ ? journal_->durable_now() : 0;
 }
 
 std::optional<Error> Spool::failure() const {

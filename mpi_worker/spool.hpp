@@ -51,8 +51,10 @@ class Spool {
 
   /// Records so far, from 1.
   std::uint64_t last() const { return records_; }
-  /// The records up to this one are durable. Does not wait.
+  /// The records up to this one are durable. Does not wait; what is not durable yet will be as soon as can be.
   std::uint64_t durable();
+  /// The same, but nobody is in a hurry: what comes within a few milliseconds shares a sync.
+  std::uint64_t durable_now() const;
   /// Why nothing more becomes durable; nothing while it works.
   std::optional<Error> failure() const;
 

@@ -27,6 +27,8 @@ using Clock = std::chrono::steady_clock;
 
 /// Outcomes of this many bytes make a message.
 constexpr std::size_t kBatchBytes = std::size_t{64} << 10;
+/// Between two looks for messages while there is work that needs none.
+constexpr std::chrono::microseconds kWithWork{500};
 /// For the last messages to leave.
 constexpr std::chrono::seconds kFarewell{2};
 
@@ -186,7 +188,9 @@ class WorkerLoop {
     if (waiting_.empty()) {
       return false;
     }
-    std::uint64_t durable = spool_ ? spool_->durable() : UINT64_MAX;
+    // With tasks at hand no slot waits for what a report would bring.
+    const bool in_no_hurry = runner_->waiting() > 0;
+    std::uint64_t durable = !spool_ ? UINT64_MAX : in_no_hurry ? spool_->durable_now() : spool_->durable();
     if (spool_ && durable < waiting_.back().record && spool_->failure()) {
       if (!std::exchange(complained_, true)) {
         fmt::print(stderr, "lockstep: rank {} on {}: results are reported without being kept here first: {}\n",
@@ -234,6 +238,9 @@ class WorkerLoop {
 
   void rest() {
     std::chrono::nanoseconds time = backoff_.next();
+    if (runner_ && runner_->running() > 0 && runner_->waiting() > 0) {
+      time = kWithWork;  // the end of a task wakes us; until then no message can be urgent
+    }
     if (time.count() == 0) {
       std::this_thread::yield();
       return;

@@ -82,9 +82,10 @@ TEST(Prefetch, TakesShortTasksAheadAndBindsLongOnesLate) {
     return prefetch.capacity(2);
   };
   EXPECT_EQ(Prefetch().capacity(2), 2U);  // nothing is known yet
-  EXPECT_EQ(capacity_after(1'000), 6U);
+  EXPECT_EQ(capacity_after(1'000), 22U);
+  EXPECT_EQ(capacity_after(4'900), 6U);
   EXPECT_EQ(capacity_after(1'000'000), 2U);
-  EXPECT_GT(capacity_after(10), 6U);
+  EXPECT_EQ(capacity_after(10), 2U * 129U);
 }
 
 TEST(LocalFleet, TasksThatCostNothingAreBounded) {

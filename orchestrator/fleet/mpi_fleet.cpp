@@ -470,6 +470,17 @@ void MpiFleet::give(const worker::DispatchId& id, OutcomeKind kind, std::string 
   outcomes.push_back(std::move(outcome));
 }
 
+/// How long no worker that has tasks needs us.
+std::chrono::microseconds MpiFleet::pause() const {
+  std::chrono::microseconds shortest = std::chrono::microseconds::max();
+  for (const Worker& one : workers_) {
+    if (one.assigned > 0) {
+      shortest = std::min(shortest, one.prefetch.pause());
+    }
+  }
+  return shortest == std::chrono::microseconds::max() ? std::chrono::microseconds(0) : shortest;
+}
+
 void MpiFleet::wait(std::chrono::microseconds limit, const Waker& waker, std::vector<Outcome>& outcomes) {
   const std::size_t before = outcomes.size();
   std::move(ready_.begin(), ready_.end(), std::back_inserter(outcomes));
@@ -491,7 +502,7 @@ void MpiFleet::wait(std::chrono::microseconds limit, const Waker& waker, std::ve
       backoff_.reset();
       continue;
     }
-    std::chrono::nanoseconds time = backoff_.next();
+    std::chrono::nanoseconds time = std::max<std::chrono::nanoseconds>(backoff_.next(), pause());
     if (flights_.empty() && channel_.unsent() == 0) {
       time = kIdle;
     }

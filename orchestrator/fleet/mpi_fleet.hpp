@@ -91,6 +91,7 @@ class MpiFleet final : public Fleet {
   bool look_for_lost(std::vector<worker::Outcome>& outcomes);
   void lose(Worker& one, std::string_view why, std::vector<worker::Outcome>& outcomes);
   void recover_spooled(const Worker& one, std::vector<worker::Outcome>& outcomes);
+  std::chrono::microseconds pause() const;
   void retry(Flights::iterator flight, const Worker& one, std::vector<worker::Outcome>& outcomes);
   bool never_twice(const Flight& flight) const;
   void give_interrupted(Flights::iterator flight, const Worker& one, std::vector<worker::Outcome>& outcomes);

@@ -1,6 +1,8 @@
 // How many tasks a worker gets before it has a slot free for them.
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -8,9 +10,8 @@
 
 namespace lockstep::fleet {
 
-/// Short tasks are handed over ahead, so that a slot does not idle for the time of a message: two for each slot, and
-/// more where tasks take next to no time at all, but never work for more than a few milliseconds. Long ones are bound
-/// late, to whichever slot is free first.
+/// Short tasks are handed over ahead, so that a slot does not idle for the time of a message and a sync of the worker's
+/// spool: work for ten milliseconds. Long ones are bound late, to whichever slot is free first.
 class Prefetch {
  public:
   /// Learns from a task that ended.
@@ -18,15 +19,25 @@ class Prefetch {
     const double us = static_cast<double>(outcome.ended.us - outcome.started.us);
     mean_us_ = mean_us_ < 0 ? us : mean_us_ + (us - mean_us_) / 8;
   }
+  /// How long the worker can do without us: a small part of what a task takes, 0 while that is not known.
+  std::chrono::microseconds pause() const {
+    return std::chrono::microseconds(static_cast<std::int64_t>(std::clamp(mean_us_ / 8, 0.0, kLongestPauseUs)));
+  }
   /// Tasks that a worker of `slots` slots may hold, running ones included.
   std::size_t capacity(std::size_t slots) const {
-    const std::size_t ahead = mean_us_ < 0 || mean_us_ >= kShortUs ? 0 : mean_us_ < kTinyUs ? 32 : 2;
+    if (mean_us_ < 0 || mean_us_ >= kShortUs) {
+      return slots;
+    }
+    const auto ahead = static_cast<std::size_t>(std::clamp(kAheadUs / std::max(mean_us_, 1.0), kFewest, kMost));
     return slots * (1 + ahead);
   }
 
  private:
   static constexpr double kShortUs = 5000;
-  static constexpr double kTinyUs = 150;
+  static constexpr double kLongestPauseUs = 200;
+  static constexpr double kAheadUs = 10'000;
+  static constexpr double kFewest = 2;
+  static constexpr double kMost = 128;
   double mean_us_ = -1;  // not known yet
 };
 

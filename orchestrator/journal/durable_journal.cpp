@@ -12,8 +12,6 @@ namespace {
 // How far the disk may be behind before append() waits for it.
 constexpr std::size_t kMostSlabs = 4;
 constexpr std::uint32_t kGrowthFactor = 4;
-// While Events come but nobody waits for them, they are committed this often.
-constexpr std::chrono::milliseconds kTick{2};
 // The commit thread ticks for this long after the last Event; then it sleeps until it is woken.
 constexpr std::chrono::milliseconds kWakeful{50};
 // Room for the bodies of Events beyond one that needs a segment of its own size.
@@ -403,7 +401,7 @@ void DurableJournal::run_commits() {
     // Either side sees the other: who asked before this line is seen here, who asks after it wakes.
     if (!wanted_.load()) {
       if (Clock::now() - last_activity < kWakeful) {
-        wake_.wait_for(lock, kTick, [this] { return woken_ || stopping_.load(); });
+        wake_.wait_for(lock, options_.tick, [this] { return woken_ || stopping_.load(); });
       } else {
         asleep_.store(true);
         if (durable_.load() == published_.load()) {

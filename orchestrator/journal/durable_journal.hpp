@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -34,6 +35,8 @@ struct JournalOptions {
   /// The first segment of a process, and the largest; each is four times the one before.
   SegmentSize first_segment = kSmallestSegment;
   SegmentSize largest_segment = kLargestSegment;
+  /// While Events come but nobody waits for them, they are committed this often.
+  std::chrono::milliseconds tick{2};
   Origin origin;
   FileLayer* files = &posix_files();
   /// UTC microseconds, for the headers.

@@ -108,10 +108,10 @@ Value Value::part(const Node& part) const {
   }
   constexpr std::size_t kLargestWaste = 4;
   constexpr std::size_t kSmall = 256;  // a document that is no larger than a copy would be is shared, whatever the part
-  const std::size_t size = part.text_size();
   const std::size_t whole_size = whole.text_size();
-  if (whole_size > kSmall && (!part.is_container() || size < kSmall || size < whole_size / kLargestWaste)) {
-    Builder builder(size + 64);
+  const auto is_small = [&](std::size_t size) { return size < kSmall || size < whole_size / kLargestWaste; };
+  if (whole_size > kSmall && (!part.is_container() || is_small(part.text_size()))) {
+    Builder builder(part.text_size() + 64);
     builder.part(*this, part);
     return builder.finish();
   }

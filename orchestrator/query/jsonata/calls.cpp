@@ -23,25 +23,38 @@ Function new_function(Function::Kind kind) {
   return f;
 }
 
+/// Room for a few arguments, not filled in: clearing it would take longer than most calls.
+class FewItems {
+ public:
+  FewItems() {}
+  Item& operator[](std::size_t i) { return items_[i]; }
+  Item* data() { return items_; }
+
+ private:
+  union {
+    Item items_[kFew];
+  };
+};
+
 /// Arguments on their way to a call; few, so mostly without an allocation.
 class ArgumentList {
  public:
-  void push(const Item& item) {
-    if (size_ < few_.size()) {
+  void push(Item item) {
+    if (size_ < kFew) {
       few_[size_++] = item;
       return;
     }
     if (many_.empty()) {
-      many_.assign(few_.begin(), few_.end());
+      many_.assign(few_.data(), few_.data() + kFew);
     }
     many_.push_back(item);
     ++size_;
   }
-  const Item* data() const { return many_.empty() ? few_.data() : many_.data(); }
+  const Item* data() { return many_.empty() ? few_.data() : many_.data(); }
   std::size_t size() const { return size_; }
 
  private:
-  std::array<Item, kFew> few_;
+  FewItems few_;
   std::vector<Item> many_;
   std::size_t size_ = 0;
 };
@@ -144,6 +157,10 @@ Item Evaluator::eval_call(const Expr& e, Item input, Frame* frame, const Item* a
       return call_native(e, f, input, frame);
     }
   }
+  return call_any(e, procedure, input, frame, applied_to);
+}
+
+Item Evaluator::call_any(const Expr& e, Item procedure, Item input, Frame* frame, const Item* applied_to) {
   if (procedure.is_undefined() && e.a->type == ExprType::path && !e.a->items[0]->text.empty() &&
       truthy_or_function(lookup_name(e.a->items[0]->text, frame))) {
     Problem p = problem("T1005", e.position);
@@ -203,17 +220,17 @@ Item Evaluator::call_lambda(const Expr& e, Function& f, Item input, Frame* frame
 }
 
 Item Evaluator::call_native(const Expr& e, Function& f, Item input, Frame* frame) {
-  Item arguments[kFew];
+  FewItems arguments;
   const std::size_t size = e.items.size();
   for (std::size_t i = 0; i < size; ++i) {
     arguments[i] = value_of(*e.items[i], input, frame);
   }
   name_call(f, e);
   try {
-    if (fit_directly(*f.native->signature, arguments, size)) {
-      return f.native->call(*this, {arguments, size, input, frame});
+    if (fit_directly(*f.native->signature, arguments.data(), size)) {
+      return f.native->call(*this, {arguments.data(), size, input, frame});
     }
-    return apply(function_item(&f), arguments, size, input, frame);
+    return apply(function_item(&f), arguments.data(), size, input, frame);
   } catch (Problem& p) {
     blame_function(p, f);
     blame_call(p, e);
@@ -283,12 +300,12 @@ Item Evaluator::apply_function(Function& f, const Item* arguments, std::size_t s
                                                    : nullptr;
   }
   if (f.kind == Function::Kind::native && signature != nullptr) {
-    Item fitted[kFew];
+    FewItems fitted;
     if (size <= kFew) {
-      std::copy_n(arguments, size, fitted);
+      std::copy_n(arguments, size, fitted.data());
     }
-    if (size <= kFew && fit_directly(*signature, fitted, size)) {
-      return f.native->call(*this, {fitted, size, input, frame});
+    if (size <= kFew && fit_directly(*signature, fitted.data(), size)) {
+      return f.native->call(*this, {fitted.data(), size, input, frame});
     }
   }
   if (signature != nullptr) {

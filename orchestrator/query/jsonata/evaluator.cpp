@@ -54,13 +54,6 @@ Item at_operator(const Expr& e, Body body) {
 
 }  // namespace
 
-void Evaluator::check_stack() const {
-  const char here = 0;
-  if (&here < stack_end_) {
-    throw LimitReached{LimitReached::Which::stack};
-  }
-}
-
 void Evaluator::out_of_steps() {
   if (steps_behind_ == 0) {
     throw LimitReached{LimitReached::Which::steps};

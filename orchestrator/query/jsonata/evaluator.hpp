@@ -77,7 +77,12 @@ class Evaluator {
     steps_left_ -= steps;
   }
   /// Throws where the C++ stack nears its end; for every recursion over values.
-  void check_stack() const;
+  void check_stack() const {
+    const char here = 0;
+    if (&here < stack_end_) {
+      throw LimitReached{LimitReached::Which::stack};
+    }
+  }
   /// Throws where a string of `bytes` or an array of bytes/8 elements is more than one value may be.
   void check_value(std::size_t bytes) const {
     if (bytes > limits_.value) {
@@ -103,6 +108,8 @@ class Evaluator {
   /// Adds a member whose key is known to be new.
   void add(Object& object, std::string_view key, std::uint32_t hash, Item value);
   void remove(Object& object, std::string_view key);
+  /// All members of the objects that `list` holds; of one key the last.
+  Item merge_nodes(const Node& list, std::uint32_t owner);
   static Item* find(Object& object, std::string_view key, std::uint32_t hash);
   /// The value of member `key`, which is added (undefined) where it is new.
   Item& at_key(Object& object, std::string_view key, std::uint32_t hash);
@@ -253,6 +260,7 @@ class Evaluator {
   Item apply_once(Item procedure, const Item* arguments, std::size_t size, Item input, Frame* frame);
   Item apply_function(Function& f, const Item* arguments, std::size_t size, const Item& input, Frame* frame);
   Item apply_lambda(Function& f, const Item* arguments, std::size_t size);
+  Item call_any(const Expr& e, Item procedure, Item input, Frame* frame, const Item* applied_to);
   Item call_lambda(const Expr& e, Function& f, Item input, Frame* frame);
   Item call_native(const Expr& e, Function& f, Item input, Frame* frame);
   Item call_direct(Function& f, const Item* arguments, std::size_t size);

@@ -32,13 +32,6 @@ void spread_into(Evaluator& e, const Item& value, Evaluator::Collector& out) {
   }
 }
 
-void merge_node(Evaluator& e, Object& out, const Node& from, std::uint32_t owner) {
-  for (std::size_t k = 0; k < from.size(); ++k) {
-    const Member& member = from.member(k);
-    e.at_key(out, member.key(), member.key_hash) = node_item(member.value(), owner);
-  }
-}
-
 [[noreturn]] void fail_with(std::string_view code, const Item& message, std::string_view otherwise) {
   Problem p = problem(code);
   p.text = message.is_string() && !message.as_string().empty() ? message.as_string() : otherwise;
@@ -75,32 +68,23 @@ Item merge(Evaluator& e, const Arguments& a) {
     return {};
   }
   const std::size_t size = size_of(a[0]);
-  // No two may have a key in common: room for all, unless that would be out of proportion.
-  const auto make_room = [&e, size](std::size_t members) {
-    e.spend(members + size);
-    return e.make_object(std::min(members, size * 8 + 64));
-  };
   if (a[0].tag() == Tag::node_array) {
-    const Node& list = *a[0].node();
-    std::size_t members = 0;
-    for (std::size_t i = 0; i < size; ++i) {
-      members += list.at(i).size();
-    }
-    Object* out = make_room(members);
-    for (std::size_t i = 0; i < size; ++i) {
-      merge_node(e, *out, list.at(i), a[0].count());
-    }
-    return object_item(out);
+    return e.merge_nodes(*a[0].node(), a[0].count());
   }
   std::size_t members = 0;
   for (std::size_t i = 0; i < size; ++i) {
     members += Evaluator::member_count(at(a[0], i));
   }
-  Object* out = make_room(members);
+  e.spend(members + size);
+  Object* out = e.make_object(std::min(members, size * 8 + 64));
   for (std::size_t i = 0; i < size; ++i) {
     const Item object = at(a[0], i);
     if (object.tag() == Tag::node_object) {
-      merge_node(e, *out, *object.node(), object.count());
+      const Node& node = *object.node();
+      for (std::size_t k = 0; k < node.size(); ++k) {
+        const Member& member = node.member(k);
+        e.at_key(*out, member.key(), member.key_hash) = node_item(member.value(), object.count());
+      }
       continue;
     }
     // In the order of insertion and with the hashes at hand; the result's own order is settled when it is read.

@@ -217,7 +217,7 @@ Outcome Evaluator::run(const ProgramData& program, const Request& request, const
       input = sequence_of(input);
       input.array()->outer_wrapper = true;
     }
-    const Item result = eval(*program.root, input, make_frame(nullptr, program.root_scope));
+    const Item result = value_of(*program.root, input, make_frame(nullptr, program.root_scope));
     convert(result, outcome);
   } catch (const Problem& p) {
     outcome.kind = Outcome::Kind::error;

@@ -249,6 +249,7 @@ std::unique_ptr<Regex> Regex::compile(std::string_view pattern, bool ignore_case
   if (regex->unicode_ == nullptr) {
     return nullptr;
   }
+  pcre2_pattern_info(regex->unicode_, PCRE2_INFO_CAPTURECOUNT, &regex->captures_);
   if (is_ascii(pattern)) {
     std::string ignored;
     regex->ascii_ = compile_code(pattern, false, options, ignored);
@@ -264,8 +265,7 @@ Regex::~Regex() {
 Regex::Outcome Regex::match(std::string_view subject, bool ascii, std::size_t from, Match& out) const {
   thread_local Workspace workspace;
   const pcre2_code* code = ascii && ascii_ != nullptr ? ascii_ : unicode_;
-  std::uint32_t captures = 0;
-  pcre2_pattern_info(code, PCRE2_INFO_CAPTURECOUNT, &captures);
+  const std::uint32_t captures = captures_;
   workspace.reserve(captures + 1);
   const char* text = subject.empty() ? "" : subject.data();
   const auto* units = reinterpret_cast<PCRE2_SPTR>(text);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,6 +39,7 @@ class Regex {
   Regex() = default;
 
   std::string source_;
+  std::uint32_t captures_ = 0;  // groups besides the whole match
   pcre2_real_code_8* unicode_ = nullptr;
   pcre2_real_code_8* ascii_ = nullptr;  // for subjects of ASCII only: faster; null where the pattern needs more
 };

@@ -196,7 +196,8 @@ class Groups {
   Group* find(std::string_view key, std::uint32_t hash) {
     for (std::size_t slot = hash & mask_; slots_[slot] != kEnd; slot = (slot + 1) & mask_) {
       Group& group = groups_[slots_[slot]];
-      if (group.hash == hash && group.key == key) {
+      if (group.hash == hash && group.key.size() == key.size() &&
+          same_bytes(group.key.data(), key.data(), key.size())) {
         return &group;
       }
     }
@@ -316,7 +317,7 @@ Item Evaluator::eval_group(const Expr& group, Item input, Frame* frame, const Sc
   for (std::size_t i = 0; i < size; ++i) {
     const Item item = element(i);
     Frame* inner = tuple_scope != nullptr ? tuple_frame(*item.tuple(), *tuple_scope, frame) : frame;
-    const Item context = tuple_scope != nullptr ? item.tuple()->at : item;
+    const Item context = tuple_scope != nullptr ? load(item.tuple()->at) : load(item);
     for (std::size_t pair = 0; pair < group.pairs.size(); ++pair) {
       const Item key = value_of(*group.pairs[pair].first, context, inner);
       if (key.is_undefined()) {

@@ -161,6 +161,25 @@ Object* Evaluator::make_object(std::size_t capacity) {
   return object;
 }
 
+namespace {
+
+// Where `key` is in an indexed object, or kEmpty; then `slot` is where its place belongs.
+std::uint32_t search(const Object& object, std::string_view key, std::uint32_t hash, std::uint32_t& slot) {
+  const std::uint32_t* table = object.table;
+  const Property* properties = object.properties;
+  const std::uint32_t mask = object.mask;
+  slot = hash & mask;
+  for (;;) {
+    const std::uint32_t place = table[slot];
+    if (place == kEmpty || properties[place].has_key(key, hash)) {
+      return place;
+    }
+    slot = (slot + 1) & mask;
+  }
+}
+
+}  // namespace
+
 Item* Evaluator::find(Object& object, std::string_view key, std::uint32_t hash) {
   if (object.size <= kIndexed) {
     for (std::uint32_t i = 0; i < object.size; ++i) {
@@ -174,13 +193,9 @@ Item* Evaluator::find(Object& object, std::string_view key, std::uint32_t hash) 
   if (!object.indexed) {
     fill_table(object);
   }
-  for (std::uint32_t slot = hash & object.mask; object.table[slot] != kEmpty; slot = (slot + 1) & object.mask) {
-    Property& property = object.properties[object.table[slot]];
-    if (property.has_key(key, hash)) {
-      return &property.value;
-    }
-  }
-  return nullptr;
+  std::uint32_t slot = 0;
+  const std::uint32_t place = search(object, key, hash, slot);
+  return place != kEmpty ? &object.properties[place].value : nullptr;
 }
 
 Item& Evaluator::at_key(Object& object, std::string_view key, std::uint32_t hash) {
@@ -188,13 +203,10 @@ Item& Evaluator::at_key(Object& object, std::string_view key, std::uint32_t hash
     if (!object.indexed) {
       fill_table(object);
     }
-    // One search finds the member or the slot for it.
-    std::uint32_t slot = hash & object.mask;
-    for (; object.table[slot] != kEmpty; slot = (slot + 1) & object.mask) {
-      Property& property = object.properties[object.table[slot]];
-      if (property.has_key(key, hash)) {
-        return property.value;
-      }
+    std::uint32_t slot = 0;
+    const std::uint32_t place = search(object, key, hash, slot);
+    if (place != kEmpty) {
+      return object.properties[place].value;
     }
     object.table[slot] = object.size;
     Property& fresh = object.properties[object.size++];
@@ -206,6 +218,55 @@ Item& Evaluator::at_key(Object& object, std::string_view key, std::uint32_t hash
   }
   add(object, key, hash, Item());
   return object.properties[object.size - 1].value;
+}
+
+Item Evaluator::merge_nodes(const Node& list, std::uint32_t owner) {
+  const std::size_t size = list.size();
+  std::size_t members = 0;
+  for (std::size_t i = 0; i < size; ++i) {
+    members += list.at(i).size();
+  }
+  spend(members + size);
+  // No two may have a key in common: room for all, unless that would be out of proportion.
+  Object& out = *make_object(std::min(members, size * 8 + 64));
+  if (out.table == nullptr || members > out.capacity) {
+    for (std::size_t i = 0; i < size; ++i) {
+      const Node& from = list.at(i);
+      for (std::size_t k = 0; k < from.size(); ++k) {
+        const Member& member = from.member(k);
+        at_key(out, member.key(), member.key_hash) = node_item(member.value(), owner);
+      }
+    }
+    return object_item(&out);
+  }
+  fill_table(out);
+  Property* const first = out.properties;
+  Property* end = first;
+  std::uint32_t* const table = out.table;
+  const std::uint32_t mask = out.mask;
+  for (std::size_t i = 0; i < size; ++i) {
+    const Node& from = list.at(i);
+    for (std::size_t k = 0, count = from.size(); k < count; ++k) {
+      const Member& member = from.member(k);
+      std::uint32_t slot = member.key_hash & mask;
+      while (table[slot] != kEmpty && !first[table[slot]].has_key(member.key(), member.key_hash)) {
+        slot = (slot + 1) & mask;
+      }
+      const Item value = node_item(member.value(), owner);
+      if (table[slot] != kEmpty) {
+        first[table[slot]].value = value;
+        continue;
+      }
+      table[slot] = static_cast<std::uint32_t>(end - first);
+      end->key_text = member.key_text;
+      end->key_size = member.key_size;
+      end->hash = member.key_hash;
+      end->value = value;
+      ++end;
+    }
+  }
+  out.size = static_cast<std::uint32_t>(end - first);
+  return object_item(&out);
 }
 
 void Evaluator::set(Object& object, std::string_view key, std::uint32_t hash, Item value) {
@@ -281,6 +342,14 @@ Item Evaluator::keys(const Item& input) {
   const auto name_item = [this](std::string_view name) { return string_item(name, lockstep::jsonata::is_ascii(name)); };
   if (input.is_object()) {
     spend(member_count(input));
+    if (input.tag() == Tag::object && in_order(input)) {
+      const Object& object = *input.object();
+      Array* all = make_array(object.size, true);
+      for (; all->size < object.size; ++all->size) {
+        all->items[all->size] = name_item(object.properties[all->size].key());
+      }
+      return array_item(all);
+    }
     each_member(input, [&](std::string_view key, const Item&) { names.push(name_item(key)); });
   } else if (input.is_array()) {
     check_stack();
