@@ -6,6 +6,7 @@
 #include <cstring>
 #include <filesystem>
 #include <iostream>
+#include <thread>
 
 #include "cli/exit_status.hpp"
 #include "fleet/launch.hpp"
@@ -18,6 +19,8 @@ namespace lockstep::cli {
 namespace fs = std::filesystem;
 
 namespace {
+
+constexpr std::chrono::milliseconds kDying{2'000};
 
 /// How signal handlers reach the loop.
 struct Bell {
@@ -127,7 +130,15 @@ Result<std::unique_ptr<journal::Lease>> acquire_lease(const service::RunFolder& 
   journal::LeaseOptions lease;
   lease.takeover = options.takeover;
   lease.warn = [](const std::string& line) { complain(line); };
-  return journal::Lease::acquire(folder.path(), 0, lease);
+  // Ranks whose mpirun was killed live on for up to a second: a dying owner is given that time.
+  const auto end = std::chrono::steady_clock::now() + kDying;
+  while (true) {
+    auto acquired = journal::Lease::acquire(folder.path(), 0, lease);
+    if (acquired || acquired.error().kind != ErrorKind::occupied || std::chrono::steady_clock::now() >= end) {
+      return acquired;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
 }
 
 Result<std::unique_ptr<service::HistoryFile>> open_history(const OwnerOptions& options) {
