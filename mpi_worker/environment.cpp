@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "mpi_worker/program.hpp"
+
 namespace lockstep::worker {
 namespace {
 
@@ -12,10 +14,10 @@ bool starts_with_one_of(std::string_view name, std::initializer_list<std::string
 
 /// Variables that a task gets from us, so that those of a surrounding run do not shine through.
 bool is_ours(std::string_view name) {
-  static constexpr std::array<std::string_view, 14> kNames{
-      "LOCKSTEP_RUN_ID", "LOCKSTEP_RUN_DIR",    "LOCKSTEP_RANK",     "LOCKSTEP_HOST",       "LOCKSTEP_CPUS",
-      "LOCKSTEP_STATE",  "LOCKSTEP_ITEM_INDEX", "LOCKSTEP_ATTEMPT",  "LOCKSTEP_TASK_DIR",   "LOCKSTEP_TASK_TOKEN",
-      "LOCKSTEP_JOB",    "LOCKSTEP_EXECUTION",  "LOCKSTEP_DEADLINE", "LOCKSTEP_STATUS_FILE"};
+  static constexpr std::array<std::string_view, 15> kNames{
+      "LOCKSTEP_RUN_ID", "LOCKSTEP_RUN_DIR",    "LOCKSTEP_RANK",     "LOCKSTEP_HOST",        "LOCKSTEP_CPUS",
+      "LOCKSTEP_STATE",  "LOCKSTEP_ITEM_INDEX", "LOCKSTEP_ATTEMPT",  "LOCKSTEP_TASK_DIR",    "LOCKSTEP_TASK_TOKEN",
+      "LOCKSTEP_JOB",    "LOCKSTEP_EXECUTION",  "LOCKSTEP_DEADLINE", "LOCKSTEP_STATUS_FILE", "LOCKSTEP_HEARTBEAT_FD"};
   return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
@@ -69,6 +71,9 @@ std::vector<std::string> task_environment(const Task& task, const std::string& t
   }
   if (!task.task_token.empty()) {
     variables.push_back("LOCKSTEP_TASK_TOKEN=" + task.task_token);
+  }
+  if (task.heartbeat) {
+    variables.push_back(fmt::format("LOCKSTEP_HEARTBEAT_FD={}", kHeartbeatDescriptor));
   }
   if (task.timeout) {
     const auto end = std::chrono::system_clock::now() + *task.timeout;

@@ -57,7 +57,7 @@ Runner::Runner(const RunSettings& settings, Place place, std::size_t slots, Spoo
       log_(settings.run_folder, place_),
       folders_(settings.run_folder),
       environment_(shared_environment(environ, settings, place_)),
-      guard_(std::max<std::size_t>(slots, 1)),
+      guard_(std::max<std::size_t>(slots, 1) * (1 + settings.jobs.size())),
       slots_(std::max<std::size_t>(slots, 1)) {
   occupy_standard_descriptors();
   allow_descriptors(slots_.size());
@@ -75,7 +75,23 @@ Runner::Runner(const RunSettings& settings, Place place, std::size_t slots, Spoo
   }
 }
 
-Runner::~Runner() = default;
+Runner::~Runner() {
+  // Idle streams see the end of their input and may end by themselves, but not for long.
+  constexpr std::chrono::milliseconds kStreamsTime{200};
+  const Clock::time_point end = Clock::now() + kStreamsTime;
+  for (Slot& slot : slots_) {
+    for (const auto& stream : slot.streams) {
+      stream->close();
+    }
+  }
+  for (Slot& slot : slots_) {
+    for (const auto& stream : slot.streams) {
+      pollfd fd = {stream->ended(), POLLIN, 0};
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
+      poll(&fd, 1, static_cast<int>(std::clamp(left, std::chrono::milliseconds(0), kStreamsTime).count()));
+    }
+  }
+}
 
 void Runner::give(Outcome outcome, std::vector<Outcome>& outcomes) const {
   outcome.rank = place_.rank;
@@ -218,7 +234,7 @@ void Runner::start_waiting(std::vector<Outcome>& outcomes) {
       give(std::move(outcome), outcomes);
     } else if (settings_->jobs[job].kind == integrations::JobKind::builtin) {
       start_sleep(std::move(task), outcomes);
-    } else if (auto process = Process::start(std::move(task), context_)) {
+    } else if (auto process = start_process(std::move(task), slots_[free_slots_.back()])) {
       std::uint32_t index = 0;
       guard_.set(free_slots_.back(), (*process)->group());
       take_slot(index).process = std::move(*process);
@@ -227,6 +243,47 @@ void Runner::start_waiting(std::vector<Outcome>& outcomes) {
       give(std::move(process.error()), outcomes);
     }
   }
+}
+
+/// A process of its own for the task, or the slot's stream for its job.
+tl::expected<std::unique_ptr<Running>, Outcome> Runner::start_process(Task task, Slot& slot) {
+  if (settings_->jobs[static_cast<std::size_t>(task.job)].kind != integrations::JobKind::stream) {
+    return Process::start(std::move(task), context_);
+  }
+  const auto found = std::find_if(slot.streams.begin(), slot.streams.end(),
+                                  [&](const auto& stream) { return stream->job_id() == task.job; });
+  if (found != slot.streams.end()) {
+    std::unique_ptr<Stream> stream = std::move(*found);
+    slot.streams.erase(found);
+    if (stream->is_idle()) {
+      stream->give(std::move(task));
+      return stream;
+    }
+  }
+  return Stream::start(std::move(task), context_);
+}
+
+/// Keeps a stream for the slot's next task of its job.
+void Runner::keep(std::uint32_t index, std::unique_ptr<Running> process) {
+  Slot& slot = slots_[index];
+  auto* stream = dynamic_cast<Stream*>(process.get());
+  const auto place = [&](integrations::JobId job) {
+    return slots_.size() + index * settings_->jobs.size() + static_cast<std::size_t>(job);
+  };
+  if (stream == nullptr || !stream->is_idle()) {
+    if (stream != nullptr) {
+      guard_.set(place(stream->job_id()), 0);
+    }
+    return;
+  }
+  for (const int fd : slot.watched) {
+    if (fd >= 0) {
+      epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+    }
+  }
+  guard_.set(place(stream->job_id()), stream->group());
+  process.release();
+  slot.streams.emplace_back(stream);
 }
 
 Runner::Slot& Runner::take_slot(std::uint32_t& index) {
@@ -280,19 +337,20 @@ void Runner::watch(std::uint32_t index) {
     next = slot.sleep->end;
   }
   if (slot.process) {
-    const Process& process = *slot.process;
-    const int wanted[4] = {process.in(), process.out(), process.err(), process.ended()};
-    for (std::uint32_t kind = 0; kind < 4; ++kind) {
+    const Running& process = *slot.process;
+    const int wanted[kEvents] = {process.in(), process.out(), process.err(), process.beat(), process.ended()};
+    for (std::uint32_t kind = 0; kind < kEvents; ++kind) {
       if (wanted[kind] == slot.watched[kind]) {
         continue;
       }
-      // A closed descriptor has left epoll by itself; the one of a process that has ended stays open.
-      if (kind == 3 && wanted[kind] < 0) {
+      // A closed descriptor has left epoll by itself; the one of a process that has ended stays open, and so does the
+      // input of a stream.
+      if ((kind == kEnded || (kind == kIn && process.keeps_in())) && wanted[kind] < 0) {
         epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, slot.watched[kind], nullptr);
       } else if (wanted[kind] >= 0) {
         epoll_event event = {};
-        event.events = kind == 0 ? EPOLLOUT : EPOLLIN;
-        event.data.u64 = std::uint64_t{index} << 2U | kind;
+        event.events = kind == kIn ? EPOLLOUT : EPOLLIN;
+        event.data.u64 = std::uint64_t{index} << 3U | kind;
         epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wanted[kind], &event);
       }
       slot.watched[kind] = wanted[kind];
@@ -307,21 +365,24 @@ void Runner::handle_events(std::vector<Outcome>& outcomes) {
   const int count = epoll_wait(epoll_.get(), events.data(), events.size(), 0);
   const Clock::time_point time = count > 0 ? Clock::now() : Clock::time_point();
   for (int i = 0; i < count; ++i) {
-    const auto index = static_cast<std::uint32_t>(events[static_cast<std::size_t>(i)].data.u64 >> 2U);
+    const auto index = static_cast<std::uint32_t>(events[static_cast<std::size_t>(i)].data.u64 >> 3U);
     // The slot may have changed hands since; reading and writing find nothing to do then.
-    Process* process = slots_[index].process.get();
+    Running* process = slots_[index].process.get();
     if (process == nullptr) {
       continue;
     }
-    switch (events[static_cast<std::size_t>(i)].data.u64 & 3U) {
-      case 0:
+    switch (events[static_cast<std::size_t>(i)].data.u64 & 7U) {
+      case kIn:
         process->on_writable();
         break;
-      case 1:
+      case kOut:
         process->on_out(time);
         break;
-      case 2:
+      case kErr:
         process->on_err(time);
+        break;
+      case kBeat:
+        process->on_beat(time);
         break;
       default:
         process->on_ended(time);
@@ -346,7 +407,7 @@ void Runner::handle_timers(std::vector<Outcome>& outcomes) {
   }
 }
 
-void Runner::finish(Process& process, std::vector<Outcome>& outcomes) {
+void Runner::finish(Running& process, std::vector<Outcome>& outcomes) {
   const Clock::time_point time = Clock::now();
   const bool doubtful = process.ended_by_others() || (process.failed() && time < doubt_until_);
   Outcome outcome = process.finish();
@@ -373,6 +434,7 @@ void Runner::settle(std::uint32_t index, std::vector<Outcome>& outcomes) {
   if (slot.process && slot.process->done()) {
     guard_.set(index, 0);
     finish(*slot.process, outcomes);
+    keep(index, std::move(slot.process));
     slot.process.reset();
   } else if (slot.sleep && slot.sleep->end <= Clock::now()) {
     Outcome outcome;

@@ -12,8 +12,10 @@
 
 #include "mpi_worker/guard.hpp"
 #include "mpi_worker/process.hpp"
+#include "mpi_worker/running.hpp"
 #include "mpi_worker/settings.hpp"
 #include "mpi_worker/spool.hpp"
+#include "mpi_worker/stream.hpp"
 #include "mpi_worker/task.hpp"
 
 namespace lockstep::worker {
@@ -70,10 +72,13 @@ class Runner {
     OutcomeKind kind = OutcomeKind::succeeded;  // what it comes to at its end
     Timestamp started;
   };
+  /// What epoll tells of a slot.
+  enum Event : std::uint32_t { kIn, kOut, kErr, kBeat, kEnded, kEvents };
   struct Slot {
-    std::unique_ptr<Process> process;
+    std::unique_ptr<Running> process;
     std::optional<Sleep> sleep;
-    int watched[4] = {-1, -1, -1, -1};                   // what epoll knows of it: in, out, err, ended
+    int watched[kEvents] = {-1, -1, -1, -1, -1};         // what epoll knows of it
+    std::vector<std::unique_ptr<Stream>> streams;        // idle; at most one for each job
     Clock::time_point timer = Clock::time_point::max();  // its entry in timers_; max(): none
     bool free() const { return !process && !sleep; }
   };
@@ -91,7 +96,9 @@ class Runner {
   void set_timer(std::uint32_t index, Clock::time_point time);
   void handle_events(std::vector<Outcome>& outcomes);
   void handle_timers(std::vector<Outcome>& outcomes);
-  void finish(Process& process, std::vector<Outcome>& outcomes);
+  tl::expected<std::unique_ptr<Running>, Outcome> start_process(Task task, Slot& slot);
+  void keep(std::uint32_t index, std::unique_ptr<Running> process);
+  void finish(Running& process, std::vector<Outcome>& outcomes);
   void handle_doubtful(std::vector<Outcome>& outcomes);
   void settle(std::uint32_t index, std::vector<Outcome>& outcomes);
   void watch(std::uint32_t index);
@@ -104,7 +111,7 @@ class Runner {
   TaskFolders folders_;
   std::vector<std::string> environment_;
   ProcessContext context_;
-  Guard guard_;
+  Guard guard_;  // a place for each slot, and behind them one for each slot and job: its idle stream
   Descriptor epoll_;
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;

@@ -10,6 +10,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "value/builder.hpp"
@@ -524,6 +525,117 @@ TEST_F(RunnerTest, WithoutItsMarkerSuchAJobDoesNotStart) {
   EXPECT_THAT(outcome.cause, HasSubstr("must never start twice"));
   EXPECT_FALSE(exists("ran"));
   EXPECT_EQ(result(run(task(shell("echo 1")))), "1") << "other jobs go on";
+}
+
+TEST_F(RunnerTest, AHeartbeatPipeKeepsASilentTaskAlive) {
+  Task beating = task(shell("for i in 1 2 3 4 5 6; do sleep 0.05; echo >&$LOCKSTEP_HEARTBEAT_FD; done; echo 1"));
+  beating.heartbeat = 150ms;
+  EXPECT_EQ(result(run(beating)), "1");
+  Task stopped = task(shell("echo >&$LOCKSTEP_HEARTBEAT_FD; exec 3>&-; sleep 5"));
+  stopped.heartbeat = 150ms;
+  EXPECT_EQ(run(stopped).error, kHeartbeatTimeout);
+  EXPECT_EQ(result(run(task(shell("env | grep -c HEARTBEAT_FD; true")))), "0") << "nobody waits for its beats";
+}
+
+TEST_F(RunnerTest, AnOutcomeSaysWhatTheTaskUsed) {
+  const Outcome outcome = run(task(shell("i=0; while [ $i -lt 50000 ]; do i=$((i+1)); done; echo 1")));
+  EXPECT_GT(outcome.cpu, 5ms);
+  EXPECT_LT(outcome.cpu, 10s);
+  EXPECT_GT(outcome.max_rss_kib, 100);
+}
+
+class StreamTest : public RunnerTest {
+ protected:
+  JobId stream(const std::string& script) {
+    return add(Job{.resource = "job:stream", .kind = JobKind::stream, .argv = {"/bin/sh", "-c", script}});
+  }
+};
+
+TEST_F(StreamTest, OneProcessTakesManyTasks) {
+  runner(1);
+  const JobId job = stream("n=0; while read -r line; do n=$((n+1)); echo \"[$$,$n,$line]\"; done");
+  const std::string first = result(run(task(job, "{\"a\":\n1}")));
+  const std::string pid = first.substr(1, first.find(',') - 1);
+  EXPECT_EQ(first, "[" + pid + R"(,1,{"a": 1}])");
+  EXPECT_EQ(result(run(task(job, "\"x\""))), "[" + pid + R"(,2,"x"])");
+  std::ofstream(folder_ + "/pid") << pid;
+  runner_.reset();
+  EXPECT_TRUE(gone("pid")) << "nothing of a job survives its runner";
+}
+
+TEST_F(StreamTest, EachSlotHasOneOfItsOwn) {
+  const JobId job = stream("while read -r line; do sleep 0.1; echo $$; done");
+  for (int i = 0; i < 6; ++i) {
+    runner(2).submit(task(job));
+  }
+  std::set<std::string> pids;
+  for (const Outcome& outcome : wait_for(6)) {
+    pids.insert(result(outcome));
+  }
+  EXPECT_EQ(pids.size(), 2U);
+}
+
+TEST_F(StreamTest, OneThatDiesFailsItsTaskAndIsStartedAgain) {
+  runner(1);
+  const JobId job = stream("read -r line; echo \"$line\"; read -r line; echo gone wrong >&2; exit 3");
+  EXPECT_EQ(result(run(task(job, "1"))), "1");
+  const Outcome failed = run(task(job, "2"));
+  EXPECT_EQ(failed.error, "States.TaskFailed");
+  EXPECT_EQ(failed.cause, "exit status 3\ngone wrong");
+  EXPECT_EQ(result(run(task(job, "3"))), "3");
+}
+
+TEST_F(StreamTest, OneThatEndsWhileIdleIsStartedAgain) {
+  runner(1);
+  const JobId job = stream("read -r line; echo \"$line\"");
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(result(run(task(job, "1"))), "1");
+    usleep(20'000);
+  }
+  const Outcome failed = run(task(stream("read -r line"), "1"));
+  EXPECT_EQ(failed.error, "States.TaskFailed");
+  EXPECT_THAT(failed.cause, HasSubstr("before it answered"));
+}
+
+TEST_F(StreamTest, AnAnswerThatNobodyAskedForIsNotTheNextTasks) {
+  runner(1);
+  const JobId job = stream("while read -r line; do echo \"$line\"; echo 99; done");
+  EXPECT_EQ(result(run(task(job, "1"))), "1");
+  EXPECT_EQ(result(run(task(job, "2"))), "2");
+}
+
+TEST_F(StreamTest, ATimeoutEndsTheProcessAndItsTaskOnly) {
+  runner(1);
+  const JobId job = stream("while read -r line; do echo $$ > pid; sleep $line; echo \"$line\"; done");
+  Task slow = task(job, "60");
+  slow.timeout = 100ms;
+  EXPECT_EQ(run(slow).kind, OutcomeKind::timed_out);
+  EXPECT_TRUE(gone("pid"));
+  EXPECT_EQ(result(run(task(job, "0"))), "0");
+  const Task cancelled = task(job, "60");
+  runner().submit(cancelled);
+  advance_for(50ms);
+  runner().cancel(cancelled.id);
+  EXPECT_EQ(wait_for(1).front().kind, OutcomeKind::cancelled);
+  EXPECT_TRUE(gone("pid"));
+}
+
+TEST_F(StreamTest, AnAnswerMayNameAnError) {
+  const Outcome failed =
+      run(task(stream("read -r line; echo '{\"errorType\":\"Bad.Luck\",\"errorMessage\":\"why\"}'; read -r line")));
+  EXPECT_EQ(failed.error, "Bad.Luck");
+  EXPECT_EQ(failed.cause, "{\"errorType\":\"Bad.Luck\",\"errorMessage\":\"why\"}");
+  EXPECT_EQ(run(task(stream("read -r line; echo no; read -r line"))).error, "Lockstep.BadOutput");
+}
+
+TEST_F(StreamTest, LongLinesPass) {
+  runner(1);
+  const JobId job = stream("while read -r line; do echo \"$line\"; done");
+  const std::string text = "\"" + std::string(300'000, 'x') + "\"";
+  EXPECT_EQ(result(run(task(job, text))), text);
+  EXPECT_EQ(result(run(task(job, text))), text);
+  settings_.output_limit = 1000;
+  EXPECT_EQ(run(task(job, text)).error, "States.DataLimitExceeded");
 }
 
 }  // namespace

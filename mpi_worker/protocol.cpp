@@ -158,7 +158,7 @@ void write_job(Writer& writer, const integrations::Job& job) {
 integrations::Job read_job(Reader& reader) {
   integrations::Job job;
   job.resource = reader.text();
-  job.kind = reader.one_of(integrations::JobKind::builtin);
+  job.kind = reader.one_of(integrations::JobKind::stream);
   const std::size_t arguments = reader.count(sizeof(std::uint64_t));
   for (std::size_t i = 0; i < arguments && !reader.failed(); ++i) {
     job.argv.push_back(reader.text());
@@ -168,7 +168,7 @@ integrations::Job read_job(Reader& reader) {
   job.cwd = reader.one_of(integrations::WorkingDirectory::task_folder);
   job.interrupted = reader.one_of(integrations::Interrupted::fail);
   job.folder = reader.text();
-  if (job.kind == integrations::JobKind::exec && job.argv.empty()) {
+  if (job.kind != integrations::JobKind::builtin && job.argv.empty()) {
     reader.fail("holds a job without a program");
   }
   return job;
@@ -196,6 +196,8 @@ Outcome read_outcome(Reader& reader) {
   outcome.started.us = reader.number<std::int64_t>();
   outcome.ended.us = reader.number<std::int64_t>();
   outcome.rank = reader.number<std::uint32_t>();
+  outcome.cpu = std::chrono::microseconds(reader.number<std::int64_t>());
+  outcome.max_rss_kib = reader.number<std::int64_t>();
   outcome.begun = reader.number<std::uint8_t>() != 0;
   outcome.error = reader.text();
   outcome.cause = reader.text();
@@ -327,6 +329,8 @@ void Batch::add(const Outcome& outcome) {
   writer.number(outcome.started.us);
   writer.number(outcome.ended.us);
   writer.number(outcome.rank);
+  writer.number(static_cast<std::int64_t>(outcome.cpu.count()));
+  writer.number(outcome.max_rss_kib);
   writer.number(static_cast<std::uint8_t>(outcome.begun));
   writer.text(outcome.error);
   writer.text(outcome.cause);

@@ -34,6 +34,8 @@ Outcome whole_outcome() {
   outcome.started = {5};
   outcome.ended = {7};
   outcome.rank = 9;
+  outcome.cpu = std::chrono::microseconds(12);
+  outcome.max_rss_kib = 13;
   outcome.begun = false;
   return outcome;
 }
@@ -112,6 +114,8 @@ TEST(Protocol, OutcomesArriveAsTheyWere) {
   EXPECT_EQ(outcome.started, sent.started);
   EXPECT_EQ(outcome.ended, sent.ended);
   EXPECT_EQ(outcome.rank, sent.rank);
+  EXPECT_EQ(outcome.cpu, sent.cpu);
+  EXPECT_EQ(outcome.max_rss_kib, sent.max_rss_kib);
   EXPECT_FALSE(outcome.begun);
 }
 

@@ -20,7 +20,7 @@ void set_failure(Outcome& outcome, std::string error, std::string cause) {
 }
 
 /// The error that the last line of stdout names, where it does.
-bool names_error(std::string_view out, Outcome& outcome) {
+bool names_error(std::string_view out, std::initializer_list<const char*> keys, Outcome& outcome) {
   const std::string_view line = last_line(out);
   if (line.size() > kErrorLineBytes || line.find('{') == std::string_view::npos) {
     return false;
@@ -29,7 +29,7 @@ bool names_error(std::string_view out, Outcome& outcome) {
   if (!value || !value->node().is_object()) {
     return false;
   }
-  for (const char* key : {"errorType", "Error"}) {
+  for (const char* key : keys) {
     const Node* name = value->node().find(key);
     if (name != nullptr && name->is_string() && !name->as_string().empty()) {
       set_failure(outcome, std::string(name->as_string()), std::string(line));
@@ -48,7 +48,7 @@ std::string describe_status(int wait_status) {
 }
 
 void conclude_failure(int wait_status, std::string_view out, std::string_view err_tail, Outcome& outcome) {
-  if (names_error(out, outcome)) {
+  if (names_error(out, {"errorType", "Error"}, outcome)) {
     return;
   }
   std::string cause = describe_status(wait_status);
@@ -83,6 +83,13 @@ void conclude_json(std::string out, Outcome& outcome) {
 }
 
 }  // namespace
+
+void conclude_line(std::string line, Outcome& outcome) {
+  if (!names_error(line, {"errorType"}, outcome)) {
+    outcome.kind = OutcomeKind::succeeded;
+    conclude_json(std::move(line), outcome);
+  }
+}
 
 void conclude(integrations::StdoutMode mode, int wait_status, std::string out, std::string_view err_tail,
               Outcome& outcome) {

@@ -18,4 +18,8 @@ inline constexpr std::size_t kCauseBytes = 8192;
 void conclude(integrations::StdoutMode mode, int wait_status, std::string out, std::string_view err_tail,
               Outcome& outcome);
 
+/// The same for the one line that a stream answers a task with: JSON, or an object with a string `errorType`, which
+/// names the error of a task that failed.
+void conclude_line(std::string line, Outcome& outcome);
+
 }  // namespace lockstep::worker

@@ -1,5 +1,6 @@
 #include "mpi_worker/spawn.hpp"
 
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -41,11 +42,15 @@ struct Report {
   if (dup2(plan.in, 0) < 0 || dup2(plan.out, 1) < 0 || dup2(plan.err, 2) < 0) {
     give_up(report, SpawnStage::process);
   }
+  // Where it is 3 already, dup2() would leave it to close on exec.
+  if (plan.fourth == 3 ? fcntl(3, F_SETFD, 0) != 0 : plan.fourth > 3 && dup2(plan.fourth, 3) < 0) {
+    give_up(report, SpawnStage::process);
+  }
   if (plan.folder != nullptr && chdir(plan.folder) != 0) {
     give_up(report, SpawnStage::folder);
   }
   // Not one of our descriptors is the program's, whoever opened it (locks of the run folder, sockets of MPI).
-  syscall(SYS_close_range, 3U, ~0U, 0U);
+  syscall(SYS_close_range, plan.fourth < 0 ? 3U : 4U, ~0U, 0U);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -23,6 +23,7 @@ struct SpawnPlan {
   int in = 0;                    ///< become 0, 1 and 2; where they are ours, they must be above 2 and close on exec
   int out = 1;
   int err = 2;
+  int fourth = -1;  ///< becomes 3, likewise; -1: none
   /// signals_to_reset() of a moment ago; null: found out at each call. A handler that was set since may run in a child
   /// that still shares our memory.
   const SignalsToReset* signals = nullptr;

@@ -67,7 +67,9 @@ struct Outcome {
   Timestamp started;  ///< on the worker's clock
   Timestamp ended;
   std::uint32_t rank = 0;
-  bool begun = true;  ///< cancelled: false where it was still waiting for its turn
+  std::chrono::microseconds cpu{0};  ///< user and system time of its process and the children that it waited for
+  std::int64_t max_rss_kib = 0;      ///< of the largest of them; 0: not known
+  bool begun = true;                 ///< cancelled: false where it was still waiting for its turn
 };
 
 }  // namespace lockstep::worker

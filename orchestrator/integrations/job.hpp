@@ -7,7 +7,11 @@
 
 namespace lockstep::integrations {
 
-enum class JobKind : std::uint8_t { exec, builtin };
+enum class JobKind : std::uint8_t {
+  exec,     ///< a process for each task
+  builtin,  ///< none
+  stream    ///< a process for each slot: a task a line
+};
 /// How stdout of an exec job becomes the task's result.
 enum class StdoutMode : std::uint8_t { json, text, log };
 enum class Builtin : std::uint8_t { noop, echo, sleep, fail };
@@ -22,7 +26,8 @@ enum class Interrupted : std::uint8_t {
 struct Job {
   std::string resource;  ///< the pattern, as written: names the job in messages
   JobKind kind = JobKind::builtin;
-  std::vector<std::string> argv;  ///< exec: program and arguments, `${field}` not yet replaced
+  std::vector<std::string>
+      argv;  ///< exec: program and arguments, `${field}` not yet replaced; stream: the same, without any
   Builtin builtin = Builtin::noop;
   StdoutMode stdout_mode = StdoutMode::json;
   WorkingDirectory cwd = WorkingDirectory::jobs_folder;

@@ -51,38 +51,44 @@ Checked<Json> parse_unique(std::string_view text) {
 }
 
 /// Checks the `${field}` references of one argument.
-std::optional<Problem> check_argument(const std::string& argument, std::size_t position) {
+std::optional<Problem> check_argument(std::string_view field, const std::string& argument, std::size_t position) {
   if (argument.find('\0') != std::string::npos) {
-    return fmt::format("field 'exec': argument {} holds a NUL character", position);
+    return fmt::format("field '{}': argument {} holds a NUL character", field, position);
   }
   for (std::size_t at = argument.find("${"); at != std::string::npos; at = argument.find("${", at + 2)) {
     const std::size_t end = argument.find('}', at + 2);
+    if (field == "stream") {
+      return fmt::format(
+          "field 'stream': argument {}: '${{' has no meaning for a process that many tasks share in \"{}\"", position,
+          argument);
+    }
     if (end == std::string::npos) {
-      return fmt::format("field 'exec': argument {}: '${{' without '}}' in \"{}\"", position, argument);
+      return fmt::format("field '{}': argument {}: '${{' without '}}' in \"{}\"", field, position, argument);
     }
     if (end == at + 2) {
-      return fmt::format("field 'exec': argument {}: '${{}}' names no field in \"{}\"", position, argument);
+      return fmt::format("field '{}': argument {}: '${{}}' names no field in \"{}\"", field, position, argument);
     }
   }
   return std::nullopt;
 }
 
-Checked<std::vector<std::string>> read_exec(const Json& json) {
+/// A program and its arguments.
+Checked<std::vector<std::string>> read_command(const Json& json, std::string_view field) {
   if (!json.is_array() || json.empty()) {
-    return problem("field 'exec' must be an array of the program and its arguments");
+    return problem(fmt::format("field '{}' must be an array of the program and its arguments", field));
   }
   std::vector<std::string> argv;
   for (const Json& element : json) {
     if (!element.is_string()) {
-      return problem(fmt::format("field 'exec': argument {} must be a string", argv.size()));
+      return problem(fmt::format("field '{}': argument {} must be a string", field, argv.size()));
     }
     argv.push_back(element.get<std::string>());
-    if (std::optional<Problem> wrong = check_argument(argv.back(), argv.size() - 1)) {
+    if (std::optional<Problem> wrong = check_argument(field, argv.back(), argv.size() - 1)) {
       return problem(std::move(*wrong));
     }
   }
   if (argv.front().empty()) {
-    return problem("field 'exec': the program's name is empty");
+    return problem(fmt::format("field '{}': the program's name is empty", field));
   }
   return argv;
 }
@@ -138,7 +144,11 @@ std::optional<Problem> read_field(const std::string& field, const Json& json, Jo
   }
   if (field == "exec") {
     job.kind = JobKind::exec;
-    return keep(read_exec(json), job.argv);
+    return keep(read_command(json, field), job.argv);
+  }
+  if (field == "stream") {
+    job.kind = JobKind::stream;
+    return keep(read_command(json, field), job.argv);
   }
   if (field == "builtin") {
     job.kind = JobKind::builtin;
@@ -156,7 +166,7 @@ std::optional<Problem> read_field(const std::string& field, const Json& json, Jo
   if (field == "cores" || field == "ranks") {
     return check_one(json, field);
   }
-  if (field == "stream" || field == "plugin" || field == "memory" || field == "gpus") {
+  if (field == "plugin" || field == "memory" || field == "gpus") {
     return fmt::format("field '{}' is not supported by this version", field);
   }
   return fmt::format("unknown field '{}'", field);
@@ -176,14 +186,20 @@ Checked<Job> read_entry(const Json& json, const std::string& folder) {
   if (job.resource.empty()) {
     return problem("field 'resource' is missing");
   }
-  if (json.contains("exec") == json.contains("builtin")) {
-    return problem(json.contains("exec") ? "fields 'exec' and 'builtin' exclude each other"
-                                         : "one of the fields 'exec' and 'builtin' is needed");
+  constexpr std::array<std::string_view, 3> kKinds{"exec", "stream", "builtin"};
+  std::vector<std::string_view> given;
+  std::copy_if(kKinds.begin(), kKinds.end(), std::back_inserter(given),
+               [&](std::string_view kind) { return json.contains(kind); });
+  if (given.size() > 1) {
+    return problem(fmt::format("fields '{}' and '{}' exclude each other", given[0], given[1]));
   }
-  if (job.kind == JobKind::builtin) {
+  if (given.empty()) {
+    return problem("one of the fields 'exec', 'stream' and 'builtin' is needed");
+  }
+  if (job.kind != JobKind::exec) {
     for (const char* field : {"stdout", "cwd"}) {
       if (json.contains(field)) {
-        return problem(fmt::format("field '{}' has no meaning for a builtin", field));
+        return problem(fmt::format("field '{}' has no meaning for a {}", field, given[0]));
       }
     }
   }

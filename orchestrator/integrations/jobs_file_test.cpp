@@ -95,8 +95,14 @@ TEST(JobsFile, RefusesAFieldGivenTwice) {
 }
 
 TEST(JobsFile, RefusesWhatThisVersionDoesNotHonour) {
-  EXPECT_EQ(entry_refusal(R"("stream":["a"])"),
-            "jobs.json: job 1 (job:a): field 'stream' is not supported by this version");
+  EXPECT_EQ(entry_refusal(R"("stream":["a","b"])"), "accepted");
+  EXPECT_EQ(entry_refusal(R"("stream":["a","${b}"])"),
+            "jobs.json: job 1 (job:a): field 'stream': argument 1: '${' has no meaning for a process that many tasks "
+            "share in \"${b}\"");
+  EXPECT_EQ(entry_refusal(R"("stream":["a"],"stdout":"log")"),
+            "jobs.json: job 1 (job:a): field 'stdout' has no meaning for a stream");
+  EXPECT_EQ(entry_refusal(R"("stream":["a"],"exec":["a"])"),
+            "jobs.json: job 1 (job:a): fields 'exec' and 'stream' exclude each other");
   EXPECT_EQ(entry_refusal(R"("plugin":"libnorm.so")"),
             "jobs.json: job 1 (job:a): field 'plugin' is not supported by this version");
   EXPECT_EQ(entry_refusal(R"("exec":["a"],"memory":"8GB")"),
@@ -123,7 +129,7 @@ TEST(JobsFile, NamesEntryAndFieldOfAWrongValue) {
   EXPECT_EQ(entry_refusal(R"("exec":["a"],"builtin":"echo")"),
             "jobs.json: job 1 (job:a): fields 'exec' and 'builtin' exclude each other");
   EXPECT_EQ(entry_refusal(R"("stdout":"log")"),
-            "jobs.json: job 1 (job:a): one of the fields 'exec' and 'builtin' is needed");
+            "jobs.json: job 1 (job:a): one of the fields 'exec', 'stream' and 'builtin' is needed");
   EXPECT_EQ(refusal(R"({"jobs":{}})"), "jobs.json: field 'jobs' must be an array");
   EXPECT_EQ(refusal(R"({"buckets":{"data":1}})"),
             "jobs.json: bucket 'data': must have a name and a folder, which is a string");
