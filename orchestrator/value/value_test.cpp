@@ -146,6 +146,88 @@ TEST(Value, SharesALargePartAndCopiesASmallOne) {
   EXPECT_EQ(built.text_size(), built.to_text().size());
 }
 
+TEST(Value, OfASmallDocumentIsAPartOfItWhateverItsSize) {
+  const Value small = json(R"({"a":{"b":5}})");
+  const Value part = small.part(*small.node().find("a")->find("b"));
+  EXPECT_EQ(&part.node(), small.node().find("a")->find("b"));
+  EXPECT_EQ(part.to_text(), "5");
+}
+
+TEST(Value, NullAndBooleansNeedNoDocument) {
+  Value null;
+  EXPECT_EQ(null.to_text(), "null");
+  EXPECT_EQ(null.text_size(), 4U);
+  EXPECT_TRUE(null.is_parsed());
+  EXPECT_EQ(null.part(null.node()), null);
+  EXPECT_EQ(Value::boolean(true).to_text() + Value::boolean(false).to_text(), "truefalse");
+  Value moved = json("[1]");
+  null = std::move(moved);
+  EXPECT_EQ(null.to_text(), "[1]");
+  Value& same = null;
+  null = same;
+  EXPECT_EQ(null.to_text(), "[1]");
+  const Value taken = std::move(null);
+  EXPECT_EQ(taken.to_text(), "[1]");
+  EXPECT_TRUE(null.node().is_null());  // NOLINT: null is promised
+  Builder builder;
+  builder.begin_array();
+  builder.value(Value());
+  builder.value(Value::boolean(true));
+  builder.end_array();
+  EXPECT_EQ(builder.finish().to_text(), "[null,true]");
+}
+
+TEST(Value, RecordsShareTheTextOfTheirKeys) {
+  const Value parsed =
+      json(R"([{"id":1,"a long key of more than sixteen":2},{"id":3,"a long key of more than sixteen":4}])");
+  Builder builder;
+  builder.begin_array();
+  for (std::size_t i = 0; i < 2; ++i) {
+    builder.begin_object();
+    builder.key("id");
+    builder.integer(static_cast<std::int64_t>(i));
+    {
+      Builder other;  // uses the same scratch
+      other.begin_object();
+      other.key("id");
+      other.null();
+      other.end_object();
+      EXPECT_EQ(other.finish().to_text(), R"({"id":null})");
+    }
+    builder.key("a long key of more than sixteen", hash_key("a long key of more than sixteen"));
+    builder.null();
+    builder.end_object();
+  }
+  builder.end_array();
+  const Value built = builder.finish();
+  EXPECT_EQ(parsed.node().at(0).member(1).key_text, parsed.node().at(1).member(1).key_text);
+  EXPECT_EQ(built.node().at(0).member(1).key_text, built.node().at(1).member(1).key_text);
+  EXPECT_NE(built.node().at(0).find("id"), nullptr);
+  EXPECT_EQ(built.to_text(),
+            R"([{"id":0,"a long key of more than sixteen":null},{"id":1,"a long key of more than sixteen":null}])");
+}
+
+TEST(Value, KeysOfAnyLengthAreFound) {
+  Builder builder;
+  builder.begin_object();
+  std::string key;
+  for (int i = 0; i < 40; ++i) {
+    for (const char last : {'x', 'y'}) {
+      builder.key(key + last);
+      builder.integer(i);
+    }
+    key += static_cast<char>('a' + i % 26);
+  }
+  builder.end_object();
+  const Value value = builder.finish();
+  EXPECT_EQ(value.node().size(), 80U);
+  for (std::size_t i = 0; i < value.node().size(); ++i) {
+    EXPECT_EQ(value.node().find(value.node().member(i).key()), &value.node().member(i).value());
+  }
+  EXPECT_EQ(value.node().find("z"), nullptr);
+  EXPECT_EQ(value.text_size(), value.to_text().size());
+}
+
 TEST(Value, AChainOfSharedPartsStaysBounded) {
   // Each round links to the round before; without a bound the first would live for ever, and freeing would recurse.
   std::string text = "[" + std::string(600, '1') + "]";

@@ -142,6 +142,8 @@ TEST(JsonataLibrary, Objects) {
          {"$lookup([{'a':1},{'a':[2]}], 'a')", "[1,2]"},
          {"$spread({'a':1,'b':2})", R"([{"a":1},{"b":2}])"},
          {"$merge([{'a':1},{'b':2,'a':3}])", R"({"a":3,"b":2})"},
+         {"$count($keys($merge([1..40].{'k' & $: $})))", "40"},
+         {"$merge([1..30].{'k' & ($ % 12): $}).(k0 & '-' & k5 & '-' & k11)", "\"24-29-23\""},
          {"$each({'a':1}, function($v,$k){$k & $v})", "\"a1\""},
          {"$sift({'a':1,'b':2}, function($v){$v>1})", R"({"b":2})"},
          {"$sift({'a':1}, function($v){$v>1})", "undefined"},
@@ -154,6 +156,17 @@ TEST(JsonataLibrary, Objects) {
          {"($y := 2; $eval('$y * 2'))", "4"},
          {"$eval('1 +')", "D3120"},
          {"$eval('1 + \"a\"')", "D3121"}});
+  // Of many borrowed objects, which are merged another way than those of the evaluation.
+  std::string list = "[";
+  for (int i = 0; i < 50; ++i) {
+    list += fmt::format("{}{{\"k{}\":{},\"x\":{}}}", i > 0 ? "," : "", i % 20, i, i);
+  }
+  list += "]";
+  EXPECT_EQ(q("$count($keys($merge($)))", list), "21");
+  EXPECT_EQ(q("$merge($).(k0 & '-' & k9 & '-' & k19 & '-' & x)", list), "\"40-49-39-49\"");
+  EXPECT_EQ(q("$keys($merge($))[[0, 1, 20]]", list), R"(["k0","x","k19"])");
+  EXPECT_EQ(q("$merge($)", R"([{"a":1},{"b":[2]},{"a":3}])"), R"({"a":3,"b":[2]})");
+  EXPECT_EQ(q("$merge($)", R"([{"a":1},2])"), "T0412");
   // In the order of insertion, as a state machine's objects are.
   check({{"$keys({'b':1,'1':2})", R"(["b","1"])"}}, Level::asl);
 }
