@@ -178,11 +178,15 @@ TEST_F(AReport, CountsARedrive) {
   EXPECT_EQ(status()["redriveCount"], 1);
   EXPECT_EQ(status()["status"], "RUNNING");
   EXPECT_EQ(status()["error"], nullptr);
+  EXPECT_EQ(status()["failures"], json::array()) << "it is tried again";
+  EXPECT_EQ(state(status(), "Survey")["items"]["failed"], 0);
   while (!run.tasks().empty()) {
     run.succeed();
   }
   run.pass(60);
   EXPECT_EQ(status()["status"], "SUCCEEDED");
+  EXPECT_EQ(state(status(), "Survey")["items"]["started"], 2);
+  EXPECT_THAT(text, HasSubstr("2/2 done\n"));
   EXPECT_THAT(text, HasSubstr("redriven once"));
 }
 

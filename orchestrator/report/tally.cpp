@@ -162,6 +162,15 @@ class Counter {
         chosen.error.reset();
         chosen.cause.reset();
         ++chosen.redrives;
+        // What had failed or was given up is to be done again.
+        chosen.failures.clear();
+        chosen.failures_not_kept = 0;
+        groups_.clear();
+        for (StateCounts& counts : chosen.states) {
+          counts.items_started -= std::min(counts.items_started, counts.items_failed + counts.items_aborted);
+          counts.items_failed = 0;
+          counts.items_aborted = 0;
+        }
         failing_.clear();
         children_failed_ = false;
         return {};

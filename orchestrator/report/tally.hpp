@@ -25,7 +25,7 @@ struct StateCounts {
   std::uint64_t failed = 0;   ///< nothing handled it
   std::uint64_t aborted = 0;  ///< given up because something else failed
   std::uint64_t retries = 0;
-  /// Of a Map, over all its visits.
+  /// Of a Map, over all its visits. A redrive takes back what had failed or was given up: it is tried again.
   std::uint64_t items = 0;
   std::uint64_t items_started = 0;
   std::uint64_t items_succeeded = 0;
@@ -53,8 +53,8 @@ struct ExecutionTally {
   std::uint64_t redrives = 0;
   std::optional<std::string> error;
   std::optional<std::string> cause;
-  std::vector<StateCounts> states;  ///< by StateId
-  std::vector<FailureGroup> failures;
+  std::vector<StateCounts> states;      ///< by StateId
+  std::vector<FailureGroup> failures;   ///< since the last redrive
   std::uint64_t failures_not_kept = 0;  ///< of further errors and causes
 };
 

@@ -1,5 +1,5 @@
-"""What status, history, export and fsck promise a user, on a kept sample of a journal: two executions that were cut off,
-seven that were stopped."""
+"""What status, history, export and fsck promise a user: on a kept sample of a journal (two executions that were cut off,
+seven that were stopped), and on runs while they go on, after a kill, and after their end."""
 import csv
 import glob
 import hashlib
@@ -7,9 +7,11 @@ import io
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
+import time
 import unittest
 
 from lockstep_case import LOCKSTEP, LockstepCase
@@ -150,6 +152,105 @@ class Reports(ReportCase):
         self.assertEqual(self.report("status").status, 0)
         self.assertEqual(self.report("fsck", "--salvage").status, 0)
         self.assertEqual(self.report("fsck").status, 0)
+
+
+class ReportsOfRuns(LockstepCase):
+    SURVEY = {"StartAt": "Survey", "States": {
+        "Survey": {"Type": "Map", "MaxConcurrency": 2, "Next": "Nap", "ItemProcessor": {"StartAt": "Measure", "States": {
+            "Measure": {"Type": "Task", "Resource": "job:measure", "End": True,
+                        "Retry": [{"ErrorEquals": ["States.TaskFailed"], "IntervalSeconds": 1, "MaxAttempts": 1}]}}}},
+        "Nap": {"Type": "Wait", "Seconds": 1, "End": True}}}
+    # Item 2 ends only where the file "go" stands, item 3 fails unless "mended" does.
+    JOB = {"resource": "job:measure", "exec": ["sh", "-c", """read x
+        while [ $x = 2 ] && [ ! -e go ]; do sleep 0.02; done
+        if [ $x = 3 ] && [ ! -e mended ]; then echo "no luck with $x" >&2; exit 4; fi
+        echo $x"""]}
+
+    def begin(self, items, *arguments):
+        self.write("machine.asl.json", self.SURVEY)
+        self.write("jobs.json", {"jobs": [self.JOB]})
+        process = subprocess.Popen([LOCKSTEP, "run", "machine.asl.json", "--dir", "run", "--slots", "2", "--quiet", "--input",
+                                    json.dumps(items), *arguments], cwd=self.folder, text=True, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, start_new_session=True)
+        self.addCleanup(self.end, process)
+        return process
+
+    def end(self, process):
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+    def status(self):
+        result = self.lockstep("status", "--dir", "run", "--json")
+        return result.value if result.status == 0 else {}
+
+    def wait_for(self, condition):
+        deadline = time.monotonic() + 60
+        while True:
+            status = self.status()
+            if status and status["status"] and condition(status):
+                return status
+            self.assertLess(time.monotonic(), deadline, status)
+            time.sleep(0.05)
+
+    def test_a_run_is_watched_while_it_goes_on(self):
+        process = self.begin([1, 2, 4, 5])
+        status = self.wait_for(lambda status: status["states"][0]["items"]["succeeded"] == 3)
+        self.assertEqual((status["status"], status["owner"]["state"], status["owner"]["process"]),
+                         ("RUNNING", "running", process.pid))
+        self.assertEqual(status["states"][0]["items"]["running"], 1)
+        self.assertEqual([(task["state"], task["item"]) for task in status["tasks"]["first"]], [("Measure", 1)])
+        self.assertEqual(status["next"], None)
+        text = self.lockstep("status", "--dir", "run").out
+        self.assertIn("running on host", text)
+        self.assertIn("3/4 done, 1 running", text)
+        self.assertEqual(self.lockstep("fsck", "--dir", "run").status, 0)
+        refused = self.lockstep("fsck", "--salvage", "--dir", "run")
+        self.assertEqual(refused.status, 73)
+        self.assert_one_line(refused.err, "nothing is salvaged")
+        rows = [json.loads(line) for line in self.lockstep("export", "--dir", "run", "--jsonl").out.splitlines()]
+        self.assertEqual([row["status"] for row in rows], ["SUCCEEDED"] * 3 + ["RUNNING"])
+        self.write("go", "")
+        waiting = self.wait_for(lambda status: status["waits"]["count"] == 1)
+        self.assertEqual(waiting["waits"]["first"][0]["state"], "Nap")
+        self.assertEqual(process.wait(60), 0)
+        self.assertEqual(self.status()["status"], "SUCCEEDED")
+
+    def test_a_killed_run_says_how_to_go_on(self):
+        process = self.begin([1, 2])
+        self.wait_for(lambda status: status["states"][0]["items"]["succeeded"] == 1)
+        self.end(process)
+        status = self.status()
+        self.assertEqual((status["status"], status["owner"]["state"]), ("RUNNING", "ended"))
+        self.assertEqual(status["next"], "lockstep resume --dir run")
+        self.write("go", "")
+        resumed = self.lockstep(*status["next"].split()[1:], "--quiet")
+        self.assertEqual((resumed.status, resumed.out), (0, "[1,2]\n"), resumed.err)
+        rows = [json.loads(line) for line in self.lockstep("export", "--dir", "run", "--jsonl").out.splitlines()]
+        self.assertEqual([(row["item"], row["dispatch"], row["status"]) for row in rows],
+                         [(0, 1, "SUCCEEDED"), (1, 1, "INTERRUPTED"), (1, 2, "SUCCEEDED")])
+
+    def test_a_failed_run_is_explained_and_redriven(self):
+        self.write("go", "")
+        process = self.begin([1, 2, 3])
+        self.assertEqual(process.wait(60), 1)
+        status = self.status()
+        self.assertEqual((status["status"], status["error"]), ("FAILED", "States.TaskFailed"))
+        self.assertEqual([(group["count"], group["state"], group["item"]) for group in status["failures"]], [(1, "Measure", 2)])
+        self.assertIn("no luck with 3", status["failures"][0]["cause"])
+        self.assertEqual(status["next"], "lockstep redrive --dir run")
+        self.write("mended", "")
+        self.assertEqual(self.lockstep(*status["next"].split()[1:], "--quiet").status, 0)
+        again = self.status()
+        self.assertEqual((again["status"], again["redriveCount"], again["failures"]), ("SUCCEEDED", 1, []))
+        self.assertEqual(again["states"][0]["items"]["succeeded"], 3)
+
+    def test_the_history_is_that_which_run_writes(self):
+        self.write("go", "")
+        process = self.begin([1, 2], "--history", self.path("history.json"))
+        self.assertEqual(process.wait(60), 0, process.communicate())
+        with open(self.path("history.json")) as file:
+            self.assertEqual(self.lockstep("history", "--dir", "run", "--json").value, json.load(file))
 
 
 if __name__ == "__main__":
