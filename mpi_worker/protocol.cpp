@@ -246,6 +246,7 @@ std::string encode_setup(const RunSettings& settings) {
   writer.text(settings.run_folder);
   writer.text(settings.run_id);
   writer.number(static_cast<std::int64_t>(settings.kill_after.count()));
+  writer.number(static_cast<std::int64_t>(settings.grace.count()));
   writer.number(static_cast<std::uint64_t>(settings.output_limit));
   writer.number(settings.epoch);
   writer.number(settings.spool);
@@ -263,6 +264,7 @@ Decoded<RunSettings> decode_setup(std::string_view message) {
   settings.run_folder = reader.text();
   settings.run_id = reader.text();
   settings.kill_after = std::chrono::milliseconds(reader.number<std::int64_t>());
+  settings.grace = std::chrono::milliseconds(reader.number<std::int64_t>());
   settings.output_limit = reader.number<std::uint64_t>();
   settings.epoch = reader.number<journal::Epoch>();
   settings.spool = reader.one_of(SpoolUse::results);

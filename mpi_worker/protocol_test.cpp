@@ -58,6 +58,7 @@ RunSettings whole_settings() {
   settings.run_folder = "/scratch/run";
   settings.run_id = "r";
   settings.kill_after = std::chrono::milliseconds(7);
+  settings.grace = std::chrono::milliseconds(8);
   settings.output_limit = 8;
   settings.epoch = 12;
   settings.spool = SpoolUse::results;

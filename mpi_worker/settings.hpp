@@ -25,6 +25,7 @@ struct RunSettings {
   std::string run_folder;
   std::string run_id;
   std::chrono::milliseconds kill_after{5000};         ///< from TERM to KILL, on timeout and cancel
+  std::chrono::milliseconds grace{0};                 ///< that tasks have to end once the run is told to stop
   std::size_t output_limit = std::size_t{256} << 20;  ///< bytes of stdout that become a task's result
   journal::Epoch epoch = 0;                           ///< of the run's owner; tells this run's spools from earlier ones
   SpoolUse spool = SpoolUse::none;                    ///< needs a run folder

@@ -34,7 +34,7 @@ constexpr std::chrono::seconds kFarewell{2};
 
 /// TERM has come: to this rank, or to all that belongs to the allocation.
 std::atomic<bool> told_to_end{false};
-/// By then rank 0, which was told as well, has said what it wants.
+/// By then, and the run's grace, rank 0, which was told as well, has said what it wants.
 constexpr std::chrono::seconds kDoubt{10};
 
 class WorkerLoop {
@@ -219,7 +219,7 @@ class WorkerLoop {
     const std::chrono::milliseconds silence = heart_.silence(0);
     const Patience& patience = heart_.patience();
     if (runner_ && told_to_end.exchange(false)) {
-      runner_->doubt(kDoubt);
+      runner_->doubt(settings_.grace + kDoubt);
     }
     if (runner_ && !stopping_) {
       runner_->hold(silence > patience.start_nothing);

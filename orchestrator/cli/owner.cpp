@@ -197,6 +197,7 @@ int carry_out(const service::RunFolder& folder, service::Plan plan, std::unique_
   settings.run_id = session.plan().request.name;
   settings.epoch = session.epoch();
   settings.sync = options.sync_mode();
+  settings.grace = std::chrono::milliseconds(static_cast<std::int64_t>(options.grace * 1000));
   settings.spool = session.plan().request.type == "EXPRESS" ? worker::SpoolUse::none : worker::SpoolUse::results;
   const std::unique_ptr<fleet::Fleet> fleet = make_fleet(std::move(settings));
   if (!options.quiet) {

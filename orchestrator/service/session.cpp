@@ -301,6 +301,10 @@ Result<Session::End> Session::run(fleet::Fleet& fleet, Observer* observer) {
     }
     return end;
   }
+  // Whoever took the run over meanwhile tells how it ended.
+  if (const auto owner = run_->lease->check(); !owner) {
+    return tl::unexpected<Error>(owner.error());
+  }
   end.finished = result_of(ended->end);
   if (const auto kept = folder_.finish(end.finished); !kept) {
     options_.say(kept.error().message);
