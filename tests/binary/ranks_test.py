@@ -13,10 +13,14 @@ PATIENCE = "0.05"  # of LOCKSTEP_PATIENCE: silences of 30 s become 1.5 s
 
 
 class Ranks(LockstepCase):
-    def begin(self, job, items=12, arguments=()):
+    def begin(self, job, items=12, arguments=(), fields={}, task_fields={}, lost=None):
         """Starts a Map over a job's tasks on three ranks; `ranks` is its pids by rank, once all have begun."""
-        self.write("jobs.json", {"jobs": [{"resource": "job:j", "exec": ["sh", "-c", job]}]})
-        self.write("machine.asl.json", {"StartAt": "M", "States": {"M": {"Type": "Map", "End": True, "ItemProcessor": self.task("job:j")}}})
+        self.write("jobs.json", {"jobs": [{"resource": "job:j", "exec": ["sh", "-c", job], **fields}]})
+        processor = self.task("job:j", **task_fields)
+        if lost:
+            processor["States"]["Lost"] = lost
+        self.write("machine.asl.json", {"StartAt": "M", "States": {"M": {
+            "Type": "Map", "End": True, "ItemProcessor": processor}}})
         self.items = list(range(items))
         self.process = subprocess.Popen(
             [LOCKSTEP, "run", "machine.asl.json", "--dir", self.path("run"), "--input", json.dumps(self.items), "--ranks", "3", "--quiet",
@@ -45,6 +49,22 @@ class Ranks(LockstepCase):
     def tasks(self):
         return [int(entry.split("-")[3]) for entry in os.listdir(self.folder) if entry.startswith("began-")]
 
+    def beginnings(self):
+        """How often each item's task began, where its job says so."""
+        counts = {}
+        for entry in os.listdir(self.folder):
+            if entry.startswith("item-"):
+                item = int(entry.split("-")[1])
+                counts[item] = counts.get(item, 0) + 1
+        return counts
+
+    def resume(self):
+        return self.lockstep("resume", "--dir", self.path("run"), "--ranks", "3", "--quiet", environment=dict(os.environ, LOCKSTEP_PATIENCE=PATIENCE))
+
+    def task_of(self, rank):
+        """A task that the rank has begun."""
+        return next(int(entry.split("-")[3]) for entry in os.listdir(self.folder) if entry.startswith("began-%d-" % rank))
+
     def end(self):
         out, err = self.process.communicate(timeout=60)
         for pid in [*self.ranks.values(), *self.tasks()]:
@@ -53,6 +73,84 @@ class Ranks(LockstepCase):
 
     slow = ": > began-$LOCKSTEP_RANK-$PPID-$$; read x; sleep 0.2; echo $x"
     endless = ": > began-$LOCKSTEP_RANK-$PPID-$$; trap '' TERM; while :; do sleep 1; done"
+
+    # One item a file each time, so that what began twice shows.
+    counted = ": > began-$LOCKSTEP_RANK-$PPID-$$; : > item-$LOCKSTEP_ITEM_INDEX-$$; read x; sleep 0.1; echo $x"
+
+    def test_what_a_killed_worker_had_finished_is_not_run_again(self):
+        self.begin(self.counted)
+        first = self.task_of(1)
+        while is_alive(first):
+            time.sleep(0.001)
+        time.sleep(0.03)  # by now it is durable in the rank's spool, whether rank 0 has heard of it or not
+        finished = next(int(entry.split("-")[1]) for entry in os.listdir(self.folder) if entry.endswith("-%d" % first) and entry.startswith("item-"))
+        os.kill(self.ranks[1], signal.SIGKILL)
+        status, out, errors = self.end()
+        self.assertEqual((status, json.loads(out)), (0, self.items), errors)
+        runs = self.beginnings()
+        self.assertEqual(runs[finished], 1)
+        slots = len(os.sched_getaffinity(0))
+        self.assertLessEqual(sum(runs.values()), len(self.items) + slots, runs)
+
+    def test_a_worker_killed_at_any_moment_under_load(self):
+        for moment in (0.0, 0.011, 0.037, 0.083):
+            with self.subTest(moment=moment):
+                self.setUp()
+                self.begin(": > began-$LOCKSTEP_RANK-$PPID-$$; read x; echo $x", items=300)
+                time.sleep(moment)
+                os.kill(self.ranks[1], signal.SIGKILL)
+                status, out, errors = self.end()
+                self.assertEqual((status, json.loads(out)), (0, self.items), errors)
+                self.assertTrue(all("rank 1 on" in line for line in errors), errors)
+                self.tearDown()
+
+    def test_what_must_never_start_twice_fails_when_its_worker_is_lost(self):
+        self.begin(self.counted.replace("0.1", "0.4"), items=6, fields={"interrupted": "fail"}, task_fields={
+            "Catch": [{"ErrorEquals": ["Lockstep.TaskInterrupted"], "Next": "Lost"}]}, lost={"Type": "Pass", "End": True})
+        os.kill(self.ranks[1], signal.SIGKILL)
+        status, out, errors = self.end()
+        self.assertEqual(status, 0, errors)
+        lost = [value for value in json.loads(out) if isinstance(value, dict)]
+        self.assertGreaterEqual(len(lost), 1)
+        self.assertIn("had begun on rank 1", lost[0]["Cause"])
+        self.assertEqual(set(self.beginnings().values()), {1})
+        self.assertEqual(len(self.beginnings()), 6)
+
+    def test_after_the_loss_of_rank_0_a_resume_goes_on(self):
+        self.begin(self.counted, items=20)
+        time.sleep(0.3)
+        os.kill(self.ranks[0], signal.SIGKILL)
+        status, out, errors = self.end()
+        self.assertEqual((status, out), (75, ""), errors)
+        before = self.beginnings()
+        resumed = self.resume()
+        self.assertEqual((resumed.status, resumed.value), (0, self.items), resumed.err)
+        again = [item for item, count in self.beginnings().items() if count > before.get(item, 0) and item in before]
+        self.assertLessEqual(len(again), len(os.sched_getaffinity(0)) + 2, "only what was running: %s" % again)
+
+    def test_after_the_loss_of_all_workers_a_resume_goes_on(self):
+        self.begin(self.counted + "; test -e go || { trap '' TERM; while :; do sleep 1; done; }")
+        os.kill(self.ranks[1], signal.SIGKILL)
+        os.kill(self.ranks[2], signal.SIGKILL)
+        status, out, errors = self.end()
+        self.assertEqual((status, out), (69, ""), errors)
+        self.write("go", "")
+        resumed = self.resume()
+        self.assertEqual((resumed.status, resumed.value), (0, self.items), resumed.err)
+
+    def test_a_worker_that_comes_back_too_late_is_fenced(self):
+        self.begin(self.slow, items=60)
+        os.kill(self.ranks[1], signal.SIGSTOP)
+        time.sleep(3)  # longer than rank 0 waits for it
+        os.kill(self.ranks[1], signal.SIGCONT)
+        for _ in range(200):
+            if not is_alive(self.ranks[1]):
+                break
+            time.sleep(0.05)
+        self.assertFalse(is_alive(self.ranks[1]), "it must end by itself")
+        self.assertIsNone(self.process.poll(), "the run goes on meanwhile")
+        status, out, errors = self.end()
+        self.assertEqual((status, json.loads(out)), (0, self.items), errors)
 
     def test_a_killed_worker_costs_only_its_tasks(self):
         self.begin(self.slow)
@@ -108,6 +206,14 @@ class Ranks(LockstepCase):
         status, out, errors = self.end()
         self.assertEqual((status, out), (75, ""), errors)
         self.assertLess(time.monotonic() - began, 10)
+
+
+def is_alive(pid):
+    try:
+        with open("/proc/%d/stat" % pid) as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def parent(pid):
