@@ -107,8 +107,11 @@ class Disk:
         elif kind == FOLDER_SYNC_ENDED and self.sync_folders:
             self.settle_names(op.path, self.begun[(op.thread, op.inode)])
         elif kind == RENAMED:
-            content = self.now.pop(op.path)
-            self.now[op.path2] = content
+            content = self.now.pop(op.path, None)
+            if content is None:
+                move(self.now, op.path, op.path2)
+            else:
+                self.now[op.path2] = content
             self.change(RENAMED, op.path, op.path2, content)
         elif kind == LINKED:
             self.now[op.path2] = self.now[op.path]
@@ -185,10 +188,21 @@ class Disk:
         return bytes(bytes_now)
 
 
+def move(names, folder, folder2):
+    """The folder has another name, and so has all that is in it."""
+    for name in [name for name in names if name.startswith(folder + "/")]:
+        names[folder2 + name[len(folder):]] = names.pop(name)
+
+
 def apply(names, folders, entry):
     _, kind, name, name2, content = entry
     if kind == LINKED:
         names[name2] = content
+    elif kind == RENAMED and content is None:  # a folder
+        move(names, name, name2)
+        for folder in [folder for folder in folders if folder == name or folder.startswith(name + "/")]:
+            folders.discard(folder)
+            folders.add(name2 + folder[len(name):])
     elif kind == RENAMED:
         names.pop(name, None)
         names[name2] = content
