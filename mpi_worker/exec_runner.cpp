@@ -411,6 +411,9 @@ void Runner::finish(Running& process, std::vector<Outcome>& outcomes) {
   const Clock::time_point time = Clock::now();
   const bool doubtful = process.ended_by_others() || (process.failed() && time < doubt_until_);
   Outcome outcome = process.finish();
+  if (outcome.kind == OutcomeKind::failed || outcome.kind == OutcomeKind::timed_out) {
+    log_.write_failure(process.task(), outcome);
+  }
   if (doubtful) {
     doubtful_.push_back({std::max(time + kDoubt, doubt_until_), std::move(outcome)});
   } else {

@@ -544,6 +544,35 @@ TEST_F(RunnerTest, AnOutcomeSaysWhatTheTaskUsed) {
   EXPECT_GT(outcome.max_rss_kib, 100);
 }
 
+TEST_F(RunnerTest, TheLogSaysWhoseItIsAndWhoFailed) {
+  Task one = task(shell("echo careful >&2; exit 3"));
+  one.state_name = "A state rank 1 execution x";
+  one.item_index = 12;
+  run(one);
+  std::istringstream log(file("run/logs/rank-3.log"));
+  std::vector<LogHeader> headers;
+  std::string text;
+  for (std::string line; std::getline(log, line);) {
+    if (auto header = parse_log_header(line)) {
+      headers.push_back(*header);
+    } else {
+      text += line;
+    }
+  }
+  EXPECT_EQ(text, "careful");
+  ASSERT_EQ(headers.size(), 2U);
+  for (const LogHeader& header : headers) {
+    EXPECT_EQ(header.state, one.state_name);
+    EXPECT_EQ(header.execution, "night");
+    EXPECT_EQ(header.item, 12);
+    EXPECT_EQ(header.dispatch, "7-1-1");
+  }
+  EXPECT_FALSE(headers[0].is_failure);
+  EXPECT_TRUE(headers[1].is_failure);
+  EXPECT_FALSE(parse_log_header("--- this is none ---").has_value());
+  EXPECT_FALSE(parse_log_header("--- ---").has_value());
+}
+
 class StreamTest : public RunnerTest {
  protected:
   JobId stream(const std::string& script) {

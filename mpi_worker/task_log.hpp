@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,8 @@ class TaskLog {
 
   /// Appends a header line that names the task, and `text`, in one piece.
   void write(const Task& task, std::string_view text);
+  /// Appends that the task has failed. Without a run folder that is said nowhere.
+  void write_failure(const Task& task, const Outcome& outcome);
 
  private:
   bool open();
@@ -32,6 +35,18 @@ class TaskLog {
   int fd_ = -1;
   bool complained_ = false;
 };
+
+/// What the header line of a piece of a log says.
+struct LogHeader {
+  std::string state;
+  std::string execution;
+  std::optional<std::int64_t> item;
+  std::string dispatch;     ///< "EXECUTION-VISIT-COUNT"
+  bool is_failure = false;  ///< of write_failure(): the piece is this line
+};
+
+/// Nothing where the line is no header.
+std::optional<LogHeader> parse_log_header(std::string_view line);
 
 /// What one task has written to stderr (and to stdout, where that goes to the log).
 class TaskStderr {

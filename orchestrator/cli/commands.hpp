@@ -20,6 +20,7 @@ int status_command(const Arguments& arguments);
 int history_command(const Arguments& arguments);
 int export_command(const Arguments& arguments);
 int fsck_command(const Arguments& arguments);
+int logs_command(const Arguments& arguments);
 
 /// Prints `lockstep: MESSAGE` to stderr, a line for each of the message's.
 void complain(const std::string& message);

@@ -29,6 +29,7 @@ usage: lockstep COMMAND [OPTION]...
   status         how a run stands: states, tasks, failures
   history        an execution's history, as AWS numbers it
   export         a row for each task, as CSV or JSON lines
+  logs           what tasks have written to stderr
   fsck           check a run's journal; --salvage keeps what is whole
   version        print the version
 
@@ -75,6 +76,9 @@ int dispatch(int argc, char** argv) {
   }
   if (command == "export") {
     return export_command(rest);
+  }
+  if (command == "logs") {
+    return logs_command(rest);
   }
   if (command == "fsck") {
     return fsck_command(rest);
