@@ -39,6 +39,8 @@ class Runner {
   /// Stops the task (TERM, after kill_after KILL) or drops it where it has not begun; either way one outcome comes.
   /// An unknown id is ignored.
   void cancel(const DispatchId& id);
+  /// Gives up at most so many tasks, those that would begin last: they have left no trace here and no outcome comes.
+  std::vector<DispatchId> take_back(std::size_t most);
   /// Cancels all.
   void cancel_all();
   /// KILL to all that runs, at once.

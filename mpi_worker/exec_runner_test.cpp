@@ -26,7 +26,9 @@ using integrations::StdoutMode;
 using integrations::WorkingDirectory;
 using testing::AllOf;
 using testing::Contains;
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::Not;
 using testing::StartsWith;
 using namespace std::chrono_literals;
@@ -132,6 +134,40 @@ class RunnerTest : public testing::Test {
   std::unique_ptr<Runner> runner_;
   std::uint64_t visits_ = 0;
 };
+
+TEST_F(RunnerTest, GivesUpWhatWouldBeginLast) {
+  settings_.jobs.push_back({.resource = "job:sleep", .builtin = Builtin::sleep});
+  Runner runner(settings_, {}, 1);
+  for (std::uint64_t n = 1; n <= 4; ++n) {
+    Task task;
+    task.id = {n, 0, 0};
+    task.job = JobId{0};
+    task.input = json("0");
+    runner.submit(std::move(task));
+  }
+  EXPECT_THAT(runner.take_back(2), ElementsAre(DispatchId{3, 0, 0}, DispatchId{4, 0, 0}));
+  std::vector<Outcome> outcomes;
+  while (runner.running() + runner.waiting() > 0) {
+    runner.wait(1s, -1, outcomes);
+  }
+  ASSERT_EQ(outcomes.size(), 2U) << "what was given up has no outcome";
+  EXPECT_EQ(outcomes[0].id, (DispatchId{1, 0, 0}));
+  EXPECT_EQ(outcomes[1].id, (DispatchId{2, 0, 0}));
+  EXPECT_THAT(runner.take_back(5), IsEmpty());
+}
+
+TEST_F(RunnerTest, KeepsWhatHasBegun) {
+  settings_.jobs.push_back({.resource = "job:sleep", .builtin = Builtin::sleep});
+  Runner runner(settings_, {}, 1);
+  Task task;
+  task.job = JobId{0};
+  task.input = json("60");
+  runner.submit(std::move(task));
+  std::vector<Outcome> outcomes;
+  runner.advance(outcomes);
+  EXPECT_THAT(runner.take_back(1), IsEmpty());
+  EXPECT_EQ(runner.running(), 1U);
+}
 
 TEST_F(RunnerTest, InputGoesInAndOutputComesBack) {
   const Outcome outcome = run(task(exec({"cat"}), R"({"x": [1, 2.50]})"));

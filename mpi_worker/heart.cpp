@@ -39,6 +39,13 @@ Patience Patience::from_environment() {
   return patience;
 }
 
+Patience::Duty Patience::duty(Milliseconds silence) const {
+  return silence > end             ? Duty::end
+         : silence > kill_tasks    ? Duty::kill_tasks
+         : silence > start_nothing ? Duty::start_nothing
+                                   : Duty::go_on;
+}
+
 struct Heart::Peer {
   int rank = 0;
   std::atomic<std::int64_t> heard{0};  // milliseconds of the steady clock

@@ -20,6 +20,10 @@ struct Patience {
   std::chrono::milliseconds lost{30'500};  ///< rank 0 hands on a worker's tasks
   std::chrono::milliseconds beat{1'000};   ///< between two beats
 
+  /// What a worker owes the run that has missed rank 0 for so long.
+  enum class Duty : std::uint8_t { go_on, start_nothing, kill_tasks, end };
+  Duty duty(std::chrono::milliseconds silence) const;
+
   /// All times multiplied by the environment's LOCKSTEP_PATIENCE (0.01 to 100; for tests and slow networks).
   static Patience from_environment();
 };

@@ -211,6 +211,26 @@ constexpr std::size_t kLeastOutcome = 60;
 constexpr std::size_t kLeastJob = 20;
 constexpr std::size_t kIdBytes = 20;
 
+std::string encode_ids(MessageType type, const std::vector<DispatchId>& ids) {
+  std::string message = start(type);
+  Writer writer(message);
+  writer.number(static_cast<std::uint32_t>(ids.size()));
+  for (const DispatchId& id : ids) {
+    writer.id(id);
+  }
+  return message;
+}
+
+Decoded<std::vector<DispatchId>> decode_ids(MessageType type, std::string_view message) {
+  Reader reader = open(message, type);
+  std::vector<DispatchId> ids;
+  const std::size_t count = reader.count(kIdBytes);
+  for (std::size_t i = 0; i < count; ++i) {
+    ids.push_back(reader.id());
+  }
+  return ended(reader, std::move(ids));
+}
+
 }  // namespace
 
 std::string encode_hello(const Hello& hello) {
@@ -277,23 +297,31 @@ Decoded<RunSettings> decode_setup(std::string_view message) {
 }
 
 std::string encode_cancel(const std::vector<DispatchId>& ids) {
-  std::string message = start(MessageType::cancel);
-  Writer writer(message);
-  writer.number(static_cast<std::uint32_t>(ids.size()));
-  for (const DispatchId& id : ids) {
-    writer.id(id);
-  }
-  return message;
+  return encode_ids(MessageType::cancel, ids);
 }
 
 Decoded<std::vector<DispatchId>> decode_cancel(std::string_view message) {
-  Reader reader = open(message, MessageType::cancel);
-  std::vector<DispatchId> ids;
-  const std::size_t count = reader.count(kIdBytes);
-  for (std::size_t i = 0; i < count; ++i) {
-    ids.push_back(reader.id());
-  }
-  return ended(reader, std::move(ids));
+  return decode_ids(MessageType::cancel, message);
+}
+
+std::string encode_recall(std::uint32_t count) {
+  std::string message = start(MessageType::recall);
+  Writer(message).number(count);
+  return message;
+}
+
+Decoded<std::uint32_t> decode_recall(std::string_view message) {
+  Reader reader = open(message, MessageType::recall);
+  const auto count = reader.number<std::uint32_t>();
+  return ended(reader, count);
+}
+
+std::string encode_returned(const std::vector<DispatchId>& ids) {
+  return encode_ids(MessageType::returned, ids);
+}
+
+Decoded<std::vector<DispatchId>> decode_returned(std::string_view message) {
+  return decode_ids(MessageType::returned, message);
 }
 
 std::string encode_bare(MessageType type) {

@@ -13,7 +13,7 @@
 namespace lockstep::worker {
 
 /// Changes with every change of a message.
-inline constexpr std::uint32_t kProtocol = 2;
+inline constexpr std::uint32_t kProtocol = 3;
 
 /// The longest payload that a message can carry: MPI counts bytes as int.
 inline constexpr std::size_t kMaxPayload = std::size_t{2000} << 20;
@@ -26,8 +26,10 @@ enum class MessageType : std::uint8_t {
   setup,      ///< rank 0: what all tasks share; before any task
   tasks,      ///< rank 0: run these
   cancel,     ///< rank 0: stop these
+  recall,     ///< rank 0: give back so many of the tasks that have not begun, others have nothing to do
   stop,       ///< rank 0: stop everything, say goodbye and end
   outcomes,   ///< worker: these are over
+  returned,   ///< worker: these have not begun and never will here; the answer to `recall`, also with none
   goodbye     ///< worker: nothing runs here any more
 };
 
@@ -45,6 +47,8 @@ struct Hello {
 std::string encode_hello(const Hello& hello);
 std::string encode_setup(const RunSettings& settings);
 std::string encode_cancel(const std::vector<DispatchId>& ids);
+std::string encode_recall(std::uint32_t count);
+std::string encode_returned(const std::vector<DispatchId>& ids);
 /// `stop` and `goodbye`.
 std::string encode_bare(MessageType type);
 
@@ -84,6 +88,8 @@ struct TasksMessage {
 };
 Decoded<TasksMessage> decode_tasks(std::string_view message);
 Decoded<std::vector<DispatchId>> decode_cancel(std::string_view message);
+Decoded<std::uint32_t> decode_recall(std::string_view message);
+Decoded<std::vector<DispatchId>> decode_returned(std::string_view message);
 Decoded<std::vector<Outcome>> decode_outcomes(std::string_view message);
 
 }  // namespace lockstep::worker

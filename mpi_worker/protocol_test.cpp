@@ -140,6 +140,15 @@ TEST(Protocol, HelloAndCancelArriveAsTheyWere) {
   EXPECT_EQ(ids->at(1), (DispatchId{4, 5, 6}));
 }
 
+TEST(Protocol, RecallAndItsAnswerArriveAsTheyWere) {
+  EXPECT_EQ(decode_recall(encode_recall(7)), 7U);
+  const auto ids = decode_returned(encode_returned({{1, 2, 3}}));
+  ASSERT_TRUE(ids.has_value());
+  EXPECT_EQ(ids->at(0), (DispatchId{1, 2, 3}));
+  EXPECT_TRUE(decode_returned(encode_returned({}))->empty());
+  EXPECT_FALSE(decode_cancel(encode_returned({})).has_value()) << "they are told apart";
+}
+
 TEST(Protocol, ABatchIsEmptyAfterItWasTaken) {
   Batch batch(MessageType::tasks);
   batch.add(whole_task());
@@ -157,12 +166,14 @@ void decode_anything(std::string_view bytes) {
   (void)decode_setup(bytes);
   (void)decode_tasks(bytes);
   (void)decode_cancel(bytes);
+  (void)decode_recall(bytes);
+  (void)decode_returned(bytes);
   (void)decode_outcomes(bytes);
 }
 
 TEST(Protocol, MessagesThatAreCutShortOrTooLongAreRefused) {
   for (const std::string& message : {tasks_message(), outcomes_message(), encode_setup(whole_settings()),
-                                     encode_hello({}), encode_cancel({{1, 2, 3}})}) {
+                                     encode_hello({}), encode_cancel({{1, 2, 3}}), encode_recall(1)}) {
     for (std::size_t size = 0; size < message.size(); ++size) {
       decode_anything(std::string_view(message).substr(0, size));
       EXPECT_FALSE(decode_tasks(std::string_view(message).substr(0, size)).has_value());
@@ -196,7 +207,7 @@ TEST(Protocol, APayloadThatIsNotJsonIsRefused) {
 TEST(Protocol, UnknownTypesAreSeen) {
   EXPECT_EQ(type_of(""), std::nullopt);
   EXPECT_EQ(type_of(std::string_view("\0", 1)), std::nullopt);
-  EXPECT_EQ(type_of("\x08"), std::nullopt);
+  EXPECT_EQ(type_of("\x0a"), std::nullopt);
   EXPECT_EQ(type_of(encode_bare(MessageType::stop)), MessageType::stop);
 }
 

@@ -137,8 +137,15 @@ class WorkerLoop {
           runner_->cancel_all();
         }
         return;
+      case MessageType::recall:
+        if (const auto count = decode_recall(message); count && runner_) {
+          send(encode_returned(runner_->take_back(*count)));
+          return;
+        }
+        break;
       case MessageType::hello:
       case MessageType::outcomes:
+      case MessageType::returned:
       case MessageType::goodbye:
         break;
     }
@@ -217,17 +224,17 @@ class WorkerLoop {
   /// False: rank 0 was missed for too long, and nothing runs here any more.
   bool look_after_rank_0() {
     const std::chrono::milliseconds silence = heart_.silence(0);
-    const Patience& patience = heart_.patience();
+    const Patience::Duty duty = heart_.patience().duty(silence);
     if (runner_ && told_to_end.exchange(false)) {
       runner_->doubt(settings_.grace + kDoubt);
     }
     if (runner_ && !stopping_) {
-      runner_->hold(silence > patience.start_nothing);
-      if (silence > patience.kill_tasks) {
+      runner_->hold(duty >= Patience::Duty::start_nothing);
+      if (duty >= Patience::Duty::kill_tasks) {
         runner_->kill_all();
       }
     }
-    if (silence <= patience.end) {
+    if (duty < Patience::Duty::end) {
       return true;
     }
     fmt::print(stderr, "lockstep: rank {} on {}: rank 0 was not heard of for {} s: ends\n", place_.rank, place_.host,

@@ -21,12 +21,10 @@ constexpr std::size_t kBatchBytes = std::size_t{64} << 10;
 constexpr std::size_t kBatchTasks = 64;
 /// For the hellos: ranks start together.
 constexpr std::chrono::seconds kGreeting{10};
-/// Between two looks at who is alive.
-constexpr std::chrono::milliseconds kLook{200};
+/// Between two looks at whether idle workers can help busy ones.
+constexpr std::chrono::microseconds kBalance{500};
 /// For the goodbyes, beyond what running tasks may take.
 constexpr std::chrono::seconds kFarewell{10};
-/// A task that was in flight on this many lost ranks is not tried again.
-constexpr unsigned kMostLosses = 3;
 /// Sleep while nothing is in flight: only a hello or a goodbye can come.
 constexpr std::chrono::milliseconds kIdle{20};
 
@@ -82,6 +80,9 @@ void MpiFleet::list(Worker& one) {
     return;
   }
   const bool free = one.assigned < one.hello.slots;
+  if (!free && one.held_up) {
+    return;
+  }
   if (!std::exchange(free ? one.in_free : one.in_ahead, true)) {
     (free ? free_ : ahead_).push_back(one.rank);
   }
@@ -102,7 +103,7 @@ MpiFleet::Worker* MpiFleet::choose() {
     Worker& one = of(ahead_.front());
     ahead_.pop_front();
     one.in_ahead = false;
-    if (one.standing == Standing::working && one.assigned < one.capacity) {
+    if (one.standing == Standing::working && one.assigned < one.capacity && !one.held_up) {
       return &one;
     }
   }
@@ -113,6 +114,7 @@ void MpiFleet::assign(Flight& flight, Worker& one) {
   flight.rank = one.rank;
   ++one.assigned;
   ++assigned_;
+  one.has_none = false;
   list(one);
   const std::size_t size = flight.task.input.text_size();
   if (one.batch.count() > 0 && one.batch.bytes() + size > kBatchBytes) {
@@ -249,6 +251,12 @@ bool MpiFleet::handle(Worker& one, std::string_view message, std::vector<Outcome
         return true;
       }
       return false;
+    case MessageType::returned:
+      if (const auto ids = worker::decode_returned(message)) {
+        handle_returned(one, *ids, outcomes);
+        return true;
+      }
+      return false;
     case MessageType::goodbye:
       if (stopped_) {
         set_capacity(one, 0);
@@ -260,6 +268,7 @@ bool MpiFleet::handle(Worker& one, std::string_view message, std::vector<Outcome
     case MessageType::setup:
     case MessageType::tasks:
     case MessageType::cancel:
+    case MessageType::recall:
     case MessageType::stop:
       break;
   }
@@ -295,8 +304,8 @@ void MpiFleet::handle_outcome(Worker& one, Outcome outcome, std::vector<Outcome>
     }
     return;
   }
-  --one.assigned;
-  --assigned_;
+  release(one);
+  one.held_up = false;
   if (one.standing == Standing::working) {
     one.prefetch.learn(outcome);
     set_capacity(one, one.prefetch.capacity(one.hello.slots));
@@ -321,6 +330,59 @@ void MpiFleet::handle_outcome(Worker& one, Outcome outcome, std::vector<Outcome>
   outcomes.push_back(std::move(outcome));
 }
 
+/// It has a task less.
+void MpiFleet::release(Worker& one) {
+  --one.assigned;
+  --assigned_;
+}
+
+/// A worker has given up tasks that it had not begun: they are nobody's again, and the next in turn.
+void MpiFleet::handle_returned(Worker& one, const std::vector<worker::DispatchId>& ids,
+                               std::vector<Outcome>& outcomes) {
+  one.asked = false;
+  one.has_none = ids.empty();
+  for (auto id = ids.rbegin(); id != ids.rend(); ++id) {
+    const auto found = flights_.find(*id);
+    if (found == flights_.end() || found->second.rank != one.rank) {
+      ++dropped_;
+      continue;
+    }
+    release(one);
+    if (found->second.cancelled || stopped_) {
+      flights_.erase(found);
+      give(*id, OutcomeKind::cancelled, "", "", outcomes);
+    } else {
+      found->second.rank = 0;
+      waiting_.push_front(*id);
+    }
+  }
+  list(one);
+  pump();
+}
+
+/// Asks for tasks back where workers have nothing to do and others hold tasks ahead.
+void MpiFleet::balance() {
+  if (free_.empty() || assigned_ == 0 || !waiting_.empty() || stopped_) {
+    return;
+  }
+  const Clock::time_point now = Clock::now();
+  if (now < next_balance_) {
+    return;
+  }
+  next_balance_ = now + kBalance;
+  std::vector<Load> loads;
+  for (const Worker& one : workers_) {
+    if (one.standing == Standing::working) {
+      loads.push_back({one.rank, one.hello.slots, one.assigned, one.capacity, !one.asked && !one.has_none});
+    }
+  }
+  for (const Recall& recall : choose_recalls(loads)) {
+    Worker& one = of(recall.rank);
+    one.asked = one.held_up = true;
+    send(one, worker::encode_recall(static_cast<std::uint32_t>(recall.count)));
+  }
+}
+
 void MpiFleet::suspect(Worker& one, std::string_view why) {
   if (one.standing == Standing::suspect) {
     return;
@@ -329,134 +391,6 @@ void MpiFleet::suspect(Worker& one, std::string_view why) {
   set_capacity(one, 0);
   send(one, worker::encode_bare(MessageType::stop));
   one.standing = Standing::suspect;
-}
-
-/// True: a rank was lost.
-bool MpiFleet::look_for_lost(std::vector<Outcome>& outcomes) {
-  const Clock::time_point now = Clock::now();
-  if (now < next_look_) {
-    return false;
-  }
-  next_look_ = now + kLook;
-  bool any = false;
-  for (Worker& one : workers_) {
-    if (one.standing == Standing::lost || one.standing == Standing::ended) {
-      continue;
-    }
-    if (heart_.silence(one.rank) > heart_.patience().lost) {
-      lose(one, fmt::format("silent for {} s", heart_.silence(one.rank).count() / 1000), outcomes);
-      any = true;
-    } else if (one.visible && worker::start_time_of(one.hello.pid) != one.hello.started) {
-      // Its tasks got KILL with it: there is nothing to wait for. What it still had to say has arrived by now.
-      take_messages(outcomes);
-      if (one.standing != Standing::ended && one.standing != Standing::lost) {
-        lose(one, fmt::format("process {} is gone", one.hello.pid), outcomes);
-      }
-      any = true;
-    }
-  }
-  return any;
-}
-
-void MpiFleet::lose(Worker& one, std::string_view why, std::vector<Outcome>& outcomes) {
-  set_capacity(one, 0);
-  one.standing = Standing::lost;
-  one.batch.take();
-  one.cancels.clear();
-  heart_.forget(one.rank);
-  channel_.abandon(one.rank);
-  assigned_ -= one.assigned;
-  fmt::print(stderr, "lockstep: rank {} on {} is lost: {}; {} task{} in flight on it\n", one.rank, one.hello.host, why,
-             one.assigned, one.assigned == 1 ? "" : "s");
-  one.assigned = 0;
-  recover_spooled(one, outcomes);
-  for (auto flight = flights_.begin(); flight != flights_.end();) {
-    const auto next = std::next(flight);
-    if (flight->second.rank == one.rank) {
-      retry(flight, one, outcomes);
-    }
-    flight = next;
-  }
-  pump();
-}
-
-/// Takes the outcomes that a lost rank has made durable but not reported, and ends the tasks that it has begun and that
-/// must not begin again.
-void MpiFleet::recover_spooled(const Worker& one, std::vector<Outcome>& outcomes) {
-  const auto in_flight = [&](const worker::DispatchId& id) {
-    const auto flight = flights_.find(id);
-    return flight != flights_.end() && flight->second.rank == one.rank ? flight : flights_.end();
-  };
-  if (settings_.spool == worker::SpoolUse::none || settings_.run_folder.empty() || stopped_) {
-    return;
-  }
-  std::vector<worker::DispatchId> begun;
-  const auto read = worker::read_spool(
-      settings_.run_folder, settings_.epoch, static_cast<std::uint32_t>(one.rank), [&](worker::SpoolRecord record) {
-        const auto flight = in_flight(record.id);
-        if (flight == flights_.end()) {
-          return;
-        }
-        if (record.kind == worker::SpoolRecord::Kind::started) {
-          begun.push_back(record.id);
-          return;
-        }
-        record.outcome.rank = 0;  // it has no spool any more that would have to be told
-        flights_.erase(flight);
-        outcomes.push_back(std::move(record.outcome));
-      });
-  const std::vector<std::string> troubles = read ? *read : std::vector<std::string>{read.error().message};
-  for (const std::string& trouble : troubles) {
-    fmt::print(stderr, "lockstep: {}\n", trouble);
-  }
-  if (!troubles.empty()) {
-    // Any of its tasks may have begun.
-    for (const auto& [id, flight] : flights_) {
-      if (flight.rank == one.rank) {
-        begun.push_back(id);
-      }
-    }
-  }
-  for (const worker::DispatchId& id : begun) {
-    const auto flight = in_flight(id);
-    if (flight != flights_.end() && !flight->second.cancelled && never_twice(flight->second)) {
-      give_interrupted(flight, one, outcomes);
-    }
-  }
-}
-
-bool MpiFleet::never_twice(const Flight& flight) const {
-  const auto job = static_cast<std::size_t>(flight.task.job);
-  return job < settings_.jobs.size() && settings_.jobs[job].interrupted == integrations::Interrupted::fail;
-}
-
-void MpiFleet::give_interrupted(Flights::iterator flight, const Worker& one, std::vector<Outcome>& outcomes) {
-  const worker::DispatchId id = flight->first;
-  flights_.erase(flight);
-  give(id, OutcomeKind::failed, std::string(worker::kTaskInterrupted),
-       fmt::format("the task had begun on rank {} on {}, which was lost, and its job must never start twice", one.rank,
-                   one.hello.host),
-       outcomes);
-}
-
-/// Hands a task of a lost rank on, unless it has been lost too often or nobody wants it any more.
-void MpiFleet::retry(Flights::iterator flight, const Worker& one, std::vector<Outcome>& outcomes) {
-  const worker::DispatchId id = flight->first;
-  Flight& lost = flight->second;
-  ++lost.losses;
-  lost.rank = 0;
-  if (lost.cancelled || stopped_) {
-    flights_.erase(flight);
-    give(id, OutcomeKind::cancelled, "", "", outcomes);
-  } else if (lost.losses >= kMostLosses) {
-    flights_.erase(flight);
-    give(id, OutcomeKind::failed, "Lockstep.WorkerLost",
-         fmt::format("the task was in flight on {} ranks that were lost, the last was rank {} on {}", kMostLosses,
-                     one.rank, one.hello.host),
-         outcomes);
-  } else {
-    waiting_.push_front(id);
-  }
 }
 
 void MpiFleet::give(const worker::DispatchId& id, OutcomeKind kind, std::string error, std::string cause,
@@ -492,6 +426,7 @@ void MpiFleet::wait(std::chrono::microseconds limit, const Waker& waker, std::ve
     const bool moved = take_messages(outcomes);
     const bool lost = look_for_lost(outcomes);
     pump();
+    balance();
     flush_all();
     channel_.progress();
     const auto spent = Clock::now() - begin;

@@ -9,6 +9,7 @@
 
 #include "fleet/fleet.hpp"
 #include "fleet/prefetch.hpp"
+#include "fleet/recall.hpp"
 #include "fleet/settlement.hpp"
 #include "mpi_worker/backoff.hpp"
 #include "mpi_worker/channel.hpp"
@@ -42,6 +43,8 @@ class MpiFleet final : public Fleet {
 
  private:
   using Clock = std::chrono::steady_clock;
+  /// Between two looks at who is alive.
+  static constexpr std::chrono::milliseconds kLook{200};
 
   enum class Standing : std::uint8_t {
     awaited,  // has not said hello
@@ -59,6 +62,9 @@ class MpiFleet final : public Fleet {
     std::size_t capacity = 0;
     bool in_free = false;   // listed in free_
     bool in_ahead = false;  // listed in ahead_
+    bool asked = false;     // for tasks back, and has not answered
+    bool has_none = false;  // its last answer; since then it got none
+    bool held_up = false;   // was asked, and nothing has ended there since: it gets nothing ahead
     Prefetch prefetch;
     worker::Batch batch{worker::MessageType::tasks};
     std::vector<worker::DispatchId> cancels;
@@ -87,6 +93,9 @@ class MpiFleet final : public Fleet {
   bool handle(Worker& one, std::string_view message, std::vector<worker::Outcome>& outcomes);
   bool handle_hello(Worker& one, std::string_view message);
   void handle_outcome(Worker& one, worker::Outcome outcome, std::vector<worker::Outcome>& outcomes);
+  void handle_returned(Worker& one, const std::vector<worker::DispatchId>& ids, std::vector<worker::Outcome>& outcomes);
+  void release(Worker& one);
+  void balance();
   void suspect(Worker& one, std::string_view why);
   bool look_for_lost(std::vector<worker::Outcome>& outcomes);
   void lose(Worker& one, std::string_view why, std::vector<worker::Outcome>& outcomes);
@@ -113,6 +122,7 @@ class MpiFleet final : public Fleet {
   std::uint64_t dropped_ = 0;
   worker::Backoff backoff_;
   Clock::time_point next_look_;
+  Clock::time_point next_balance_;
   bool stopped_ = false;
 };
 

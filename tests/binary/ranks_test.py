@@ -104,6 +104,14 @@ class Ranks(LockstepCase):
                 self.assertTrue(all("rank 1 on" in line for line in errors), errors)
                 self.tearDown()
 
+    def test_short_tasks_do_not_wait_behind_a_long_one(self):
+        # The long task ends when all others have ended: also those that were queued ahead behind it, on its rank.
+        job = (": > began-$LOCKSTEP_RANK-$PPID-$$; read x; if [ $x = 150 ]; then tries=0; while [ $(ls | grep -c ^over-) -lt 299 ]; do "
+               "tries=$((tries + 1)); test $tries -lt 300 || exit 1; sleep 0.1; done; fi; : > over-$x; echo $x")
+        self.begin(job, items=300, arguments=["--slots", "1"])
+        status, out, errors = self.end()
+        self.assertEqual((status, json.loads(out)), (0, self.items), (errors, out))
+
     def test_what_must_never_start_twice_fails_when_its_worker_is_lost(self):
         self.begin(self.counted.replace("0.1", "0.4"), items=6, fields={"interrupted": "fail"}, task_fields={
             "Catch": [{"ErrorEquals": ["Lockstep.TaskInterrupted"], "Next": "Lost"}]}, lost={"Type": "Pass", "End": True})

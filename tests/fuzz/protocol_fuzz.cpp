@@ -40,6 +40,14 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
       ids && lockstep::worker::encode_cancel(*ids) != message) {
     std::abort();
   }
+  if (const auto count = lockstep::worker::decode_recall(message);
+      count && lockstep::worker::encode_recall(*count) != message) {
+    std::abort();
+  }
+  if (const auto ids = lockstep::worker::decode_returned(message);
+      ids && lockstep::worker::encode_returned(*ids) != message) {
+    std::abort();
+  }
   if (auto tasks = lockstep::worker::decode_tasks(message)) {
     check_batch(lockstep::worker::Decoded<std::vector<lockstep::worker::Task>>(std::move(tasks->tasks)),
                 MessageType::tasks);
