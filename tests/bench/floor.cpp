@@ -1,8 +1,9 @@
 // The machine's floors, for scripts/bench to print beside Lockstep's figures:
-//   bench_floor spawn N      posix_spawn of /bin/true with a pipe on stdin and stdout, one after another, on two
-//   threads bench_floor sync FILE N  pwrite of 200 bytes + fdatasync into pre-zeroed space bench_floor ping N       MPI
-//   round trips of 200 bytes between ranks 0 and 1, one outstanding (under mpirun -n 2)
-// Each prints one number: operations per second.
+//   bench_floor spawn N       posix_spawn of /bin/true with a pipe on stdin and stdout, one after another, on two
+//   threads bench_floor sync FILE N   pwrite of 200 bytes + fdatasync into pre-zeroed space bench_floor ping N MPI
+//   round trips of 200 bytes between ranks 0 and 1, one outstanding (under mpirun -n 2) bench_floor empty starts MPI
+//   and ends it (under mpirun)
+// Each but the last prints one number: operations per second.
 #include <fcntl.h>
 #include <mpi.h>
 #include <spawn.h>
@@ -109,6 +110,12 @@ double ping(int count) {
   return rank == 0 ? rate : -1;
 }
 
+double empty() {
+  MPI_Init(nullptr, nullptr);
+  MPI_Finalize();
+  return -1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -120,8 +127,10 @@ int main(int argc, char** argv) {
     rate = sync(argv[2], std::atoi(argv[3]));
   } else if (what == "ping" && argc == 3) {
     rate = ping(std::atoi(argv[2]));
+  } else if (what == "empty" && argc == 2) {
+    rate = empty();
   } else {
-    std::fputs("usage: bench_floor spawn N | sync FILE N | ping N\n", stderr);
+    std::fputs("usage: bench_floor spawn N | sync FILE N | ping N | empty\n", stderr);
     return 2;
   }
   if (rate >= 0) {
