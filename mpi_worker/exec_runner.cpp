@@ -12,6 +12,8 @@
 
 #include "mpi_worker/builtin.hpp"
 #include "mpi_worker/environment.hpp"
+#include "mpi_worker/plugin_thread.hpp"
+#include "mpi_worker/stream.hpp"
 
 namespace lockstep::worker {
 namespace {
@@ -80,13 +82,13 @@ Runner::~Runner() {
   constexpr std::chrono::milliseconds kStreamsTime{200};
   const Clock::time_point end = Clock::now() + kStreamsTime;
   for (Slot& slot : slots_) {
-    for (const auto& stream : slot.streams) {
-      stream->close();
+    for (const auto& lasting : slot.lasting) {
+      lasting->close();
     }
   }
   for (Slot& slot : slots_) {
-    for (const auto& stream : slot.streams) {
-      pollfd fd = {stream->ended(), POLLIN, 0};
+    for (const auto& lasting : slot.lasting) {
+      pollfd fd = {lasting->ended(), POLLIN, 0};
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
       poll(&fd, 1, static_cast<int>(std::clamp(left, std::chrono::milliseconds(0), kStreamsTime).count()));
     }
@@ -255,35 +257,34 @@ void Runner::start_waiting(std::vector<Outcome>& outcomes) {
   }
 }
 
-/// A process of its own for the task, or the slot's stream for its job.
+/// A process of its own for the task, or what the slot has for its job.
 tl::expected<std::unique_ptr<Running>, Outcome> Runner::start_process(Task task, Slot& slot) {
-  if (settings_->jobs[static_cast<std::size_t>(task.job)].kind != integrations::JobKind::stream) {
+  using integrations::JobKind;
+  const JobKind kind = settings_->jobs[static_cast<std::size_t>(task.job)].kind;
+  if (kind == JobKind::exec) {
     return Process::start(std::move(task), context_);
   }
-  const auto found = std::find_if(slot.streams.begin(), slot.streams.end(),
-                                  [&](const auto& stream) { return stream->job_id() == task.job; });
-  if (found != slot.streams.end()) {
-    std::unique_ptr<Stream> stream = std::move(*found);
-    slot.streams.erase(found);
-    if (stream->is_idle()) {
-      stream->give(std::move(task));
-      return stream;
+  const auto found = std::find_if(slot.lasting.begin(), slot.lasting.end(),
+                                  [&](const auto& lasting) { return lasting->task().job == task.job; });
+  if (found != slot.lasting.end()) {
+    std::unique_ptr<Lasting> lasting = std::move(*found);
+    slot.lasting.erase(found);
+    if (lasting->is_idle()) {
+      lasting->give(std::move(task));
+      return lasting;
     }
+  }
+  if (kind == JobKind::plugin && place_.calls_plugins) {
+    return PluginThread::start(std::move(task), context_, place_);
   }
   return Stream::start(std::move(task), context_);
 }
 
-/// Keeps a stream for the slot's next task of its job.
+/// Keeps what lasts for the slot's next task of its job.
 void Runner::keep(std::uint32_t index, std::unique_ptr<Running> process) {
   Slot& slot = slots_[index];
-  auto* stream = dynamic_cast<Stream*>(process.get());
-  const auto place = [&](integrations::JobId job) {
-    return slots_.size() + index * settings_->jobs.size() + static_cast<std::size_t>(job);
-  };
-  if (stream == nullptr || !stream->is_idle()) {
-    if (stream != nullptr) {
-      guard_.set(place(stream->job_id()), 0);
-    }
+  auto* lasting = dynamic_cast<Lasting*>(process.get());
+  if (lasting == nullptr) {
     return;
   }
   for (const int fd : slot.watched) {
@@ -291,9 +292,14 @@ void Runner::keep(std::uint32_t index, std::unique_ptr<Running> process) {
       epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
     }
   }
-  guard_.set(place(stream->job_id()), stream->group());
-  process.release();
-  slot.streams.emplace_back(stream);
+  const std::size_t place =
+      slots_.size() + index * settings_->jobs.size() + static_cast<std::size_t>(lasting->task().job);
+  const bool is_idle = lasting->is_idle();
+  guard_.set(place, is_idle ? lasting->group() : 0);
+  if (is_idle) {
+    process.release();
+    slot.lasting.emplace_back(lasting);
+  }
 }
 
 Runner::Slot& Runner::take_slot(std::uint32_t& index) {

@@ -15,7 +15,6 @@
 #include "mpi_worker/running.hpp"
 #include "mpi_worker/settings.hpp"
 #include "mpi_worker/spool.hpp"
-#include "mpi_worker/stream.hpp"
 #include "mpi_worker/task.hpp"
 
 namespace lockstep::worker {
@@ -80,7 +79,7 @@ class Runner {
     std::unique_ptr<Running> process;
     std::optional<Sleep> sleep;
     int watched[kEvents] = {-1, -1, -1, -1, -1};         // what epoll knows of it
-    std::vector<std::unique_ptr<Stream>> streams;        // idle; at most one for each job
+    std::vector<std::unique_ptr<Lasting>> lasting;       // idle; at most one for each job
     Clock::time_point timer = Clock::time_point::max();  // its entry in timers_; max(): none
     bool free() const { return !process && !sleep; }
   };
@@ -113,7 +112,7 @@ class Runner {
   TaskFolders folders_;
   std::vector<std::string> environment_;
   ProcessContext context_;
-  Guard guard_;  // a place for each slot, and behind them one for each slot and job: its idle stream
+  Guard guard_;  // a place for each slot, and behind them one for each slot and job: its idle process
   Descriptor epoll_;
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;

@@ -664,7 +664,7 @@ TEST_F(StreamTest, OneThatEndsWhileIdleIsStartedAgain) {
 
 TEST_F(StreamTest, AnAnswerThatNobodyAskedForIsNotTheNextTasks) {
   runner(1);
-  const JobId job = stream("while read -r line; do echo \"$line\"; echo 99; done");
+  const JobId job = stream("while read -r line; do printf '%s\\n99\\n' \"$line\"; done");
   EXPECT_EQ(result(run(task(job, "1"))), "1");
   EXPECT_EQ(result(run(task(job, "2"))), "2");
 }

@@ -158,7 +158,7 @@ void write_job(Writer& writer, const integrations::Job& job) {
 integrations::Job read_job(Reader& reader) {
   integrations::Job job;
   job.resource = reader.text();
-  job.kind = reader.one_of(integrations::JobKind::stream);
+  job.kind = reader.one_of(integrations::JobKind::plugin);
   const std::size_t arguments = reader.count(sizeof(std::uint64_t));
   for (std::size_t i = 0; i < arguments && !reader.failed(); ++i) {
     job.argv.push_back(reader.text());

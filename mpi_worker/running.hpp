@@ -58,4 +58,15 @@ class Running {
   Running() = default;
 };
 
+/// One that lives on from task to task.
+class Lasting : public Running {
+ public:
+  /// The next task. Requires is_idle().
+  virtual void give(Task task) = 0;
+  /// The last task is over, and another may come: it has not ended, nor said what nobody asked for.
+  virtual bool is_idle() = 0;
+  /// There will be no task any more: it may end.
+  virtual void close() = 0;
+};
+
 }  // namespace lockstep::worker

@@ -36,6 +36,7 @@ struct RunSettings {
 struct Place {
   std::uint32_t rank = 0;
   std::string host;
+  bool calls_plugins = false;  ///< in this process; else each slot has a process for that
 };
 
 }  // namespace lockstep::worker

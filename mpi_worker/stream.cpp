@@ -10,6 +10,7 @@
 #include <csignal>
 
 #include "mpi_worker/builtin.hpp"
+#include "mpi_worker/plugin_host.hpp"
 #include "mpi_worker/printable.hpp"
 #include "mpi_worker/result.hpp"
 
@@ -37,7 +38,7 @@ tl::expected<std::unique_ptr<Stream>, Outcome> Stream::start(Task task, ProcessC
   const integrations::Job& job = context.settings->jobs[static_cast<std::size_t>(stream->task_.job)];
   stream->begin();
   auto program = start_program({.job = job,
-                                .argv = job.argv,
+                                .argv = stream->is_host() ? plugin_host_command(job) : job.argv,
                                 .environment = {},
                                 .folder = job.folder,
                                 .input = stream->input_,
@@ -59,10 +60,20 @@ Stream::~Stream() {
     signal_group(SIGKILL);
     reap();
   }
+  context_->folders->give_back(std::move(folder_));
+}
+
+bool Stream::is_host() const {
+  return context_->settings->jobs[static_cast<std::size_t>(task_.job)].kind == integrations::JobKind::plugin;
 }
 
 void Stream::begin() {
-  line_in_ = line_of(task_.input);
+  if (is_host()) {
+    folder_ = context_->folders->take(task_.id);
+    line_in_ = plugin_request(task_, folder_.path);
+  } else {
+    line_in_ = line_of(task_.input);
+  }
   input_ = line_in_;
   line_.clear();
   stderr_ = TaskStderr();
@@ -77,6 +88,7 @@ void Stream::begin() {
 }
 
 void Stream::give(Task task) {
+  context_->folders->give_back(std::move(folder_));
   task_ = std::move(task);
   begin();
   on_writable();
@@ -284,7 +296,11 @@ Outcome Stream::finish() {
     case Verdict::none:
       if (answered_) {
         read_err(Clock::now());
-        conclude_line(std::exchange(line_, {}), outcome);
+        if (const std::string line = std::exchange(line_, {}); is_host()) {
+          conclude_plugin_line(line, context_->settings->output_limit, outcome);
+        } else {
+          conclude_line(line, outcome);
+        }
       } else if (WIFEXITED(status_) && WEXITSTATUS(status_) == 0) {
         outcome.kind = OutcomeKind::failed;
         outcome.error = "States.TaskFailed";

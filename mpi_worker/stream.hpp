@@ -1,4 +1,5 @@
-// A job's process that lives on from task to task: a line of JSON in, a line of JSON out (design: "jobs.json").
+// A job's process that lives on from task to task: a line of JSON in, a line of JSON out (design: "jobs.json"); or the
+// host of a plugin (plugin_host.hpp).
 #pragma once
 
 #include <memory>
@@ -13,20 +14,16 @@ namespace lockstep::worker {
 
 /// Works on one task at a time; between two it is idle. A timeout, a cancel and an answer that never comes end the
 /// process; the next task then needs a new one.
-class Stream final : public Running {
+class Stream final : public Lasting {
  public:
   /// Starts the process and gives it the task. The error is the outcome of a task whose process could not be started.
   static tl::expected<std::unique_ptr<Stream>, Outcome> start(Task task, ProcessContext& context);
   /// Kills the group.
   ~Stream() override;
 
-  /// The next task. Requires is_idle().
-  void give(Task task);
-  /// The last task is over, and the process waits for another: it has not ended, nor said what nobody asked for.
-  bool is_idle();
-  /// The process may end: there will be no task any more.
-  void close();
-  integrations::JobId job_id() const { return task_.job; }
+  void give(Task task) override;
+  bool is_idle() override;
+  void close() override;
 
   const Task& task() const override { return task_; }
   pid_t group() const override { return program_.pid; }
@@ -58,6 +55,7 @@ class Stream final : public Running {
 
   Stream(Task task, ProcessContext& context) : task_(std::move(task)), context_(&context) {}
   void begin();
+  bool is_host() const;
   void take(std::string_view bytes);
   void read_out(Clock::time_point now);
   void read_err(Clock::time_point now);
@@ -67,6 +65,7 @@ class Stream final : public Running {
 
   Task task_;
   ProcessContext* context_;
+  TaskFolder folder_;  // of a plugin's task
   Program program_;
   std::string line_in_;
   std::string_view input_;  // of line_in_, not yet written

@@ -40,7 +40,7 @@ constexpr std::chrono::seconds kDoubt{10};
 class WorkerLoop {
  public:
   WorkerLoop(int rank, std::size_t slots, Channel& channel, const Heart& heart)
-      : place_{static_cast<std::uint32_t>(rank), host_name()}, slots_(slots), channel_(channel), heart_(heart) {}
+      : place_{static_cast<std::uint32_t>(rank), host_name(), true}, slots_(slots), channel_(channel), heart_(heart) {}
 
   int run() {
     say_hello();

@@ -8,6 +8,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/exit_status.hpp"
+#include "mpi_worker/plugin_host.hpp"
 #include "mpi_worker/printable.hpp"
 
 namespace lockstep::cli {
@@ -82,6 +83,9 @@ int dispatch(int argc, char** argv) {
   }
   if (command == "fsck") {
     return fsck_command(rest);
+  }
+  if (command == "plugin-host") {  // started by runners, for the plugins of jobs
+    return worker::run_plugin_host(rest);
   }
   if (command == "help" || command == "--help" || command == "-h") {
     std::fputs(kUsageText, stdout);

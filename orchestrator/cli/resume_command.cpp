@@ -3,6 +3,7 @@
 #include "cli/exit_status.hpp"
 #include "cli/option_parser.hpp"
 #include "cli/owner.hpp"
+#include "service/bindings.hpp"
 
 namespace lockstep::cli {
 
@@ -59,6 +60,10 @@ int go_on(const std::string& command, const Arguments& arguments) {
     auto plan = plan_of(*folder);
     if (!plan) {
       return report(plan.error());
+    }
+    if (const auto loadable = service::check_plugins(*plan->machine, integrations::Integrations(plan->jobs.jobs));
+        !loadable) {
+      return report(loadable.error());
     }
     auto history = open_history(options);
     if (!history) {

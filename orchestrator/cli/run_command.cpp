@@ -8,6 +8,7 @@
 #include "cli/owner.hpp"
 #include "cli/run_options.hpp"
 #include "mpi_worker/printable.hpp"
+#include "service/bindings.hpp"
 #include "service/files.hpp"
 
 namespace lockstep::cli {
@@ -148,6 +149,10 @@ int coordinate(const RunOptions& options, const MakeFleet& make_fleet) {
     if (*finished) {
       return print_result(**finished);
     }
+  }
+  if (const auto loadable = service::check_plugins(*plan->machine, integrations::Integrations(plan->jobs.jobs));
+      !loadable) {
+    return report(loadable.error());
   }
   auto lease = acquire_lease(*folder, options.owner);
   if (!lease) {

@@ -160,18 +160,36 @@ tl::expected<Resolved, Failure> Integrations::resolve_invoke(std::string_view re
   return resolved;
 }
 
+std::optional<JobId> Integrations::find_used(const ResourceUse& use) const {
+  if (is_function_arn(use.resource)) {
+    return find_function(use.resource);
+  }
+  std::optional<JobId> job;
+  if (is_lambda_invoke(use.resource) && use.function_name) {
+    job = find_function(*use.function_name);
+  }
+  return job ? job : find(use.resource);
+}
+
+std::vector<JobId> Integrations::used(const std::vector<ResourceUse>& uses) const {
+  std::vector<JobId> jobs;
+  for (const ResourceUse& use : uses) {
+    const std::optional<JobId> job = find_used(use);
+    if (job && std::find(jobs.begin(), jobs.end(), *job) == jobs.end()) {
+      jobs.push_back(*job);
+    }
+  }
+  return jobs;
+}
+
 std::vector<std::string> Integrations::unmapped(const std::vector<ResourceUse>& uses) const {
   std::vector<std::string> names;
   for (const ResourceUse& use : uses) {
-    std::string name = use.resource;
-    bool mapped = find(use.resource).has_value();
-    if (is_lambda_invoke(use.resource)) {
-      mapped = mapped || !use.function_name || find_function(*use.function_name);
-      name = fmt::format("{} (function {})", use.resource, use.function_name.value_or(""));
-    } else if (is_function_arn(use.resource)) {
-      mapped = find_function(use.resource).has_value();
-    }
-    if (!mapped && std::find(names.begin(), names.end(), name) == names.end()) {
+    const bool is_computed = is_lambda_invoke(use.resource) && !use.function_name;
+    std::string name = is_lambda_invoke(use.resource)
+                           ? fmt::format("{} (function {})", use.resource, use.function_name.value_or(""))
+                           : use.resource;
+    if (!is_computed && !find_used(use) && std::find(names.begin(), names.end(), name) == names.end()) {
       names.push_back(std::move(name));
     }
   }

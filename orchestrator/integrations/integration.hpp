@@ -54,12 +54,16 @@ class Integrations {
   /// that is computed it cannot be checked and is left out.
   std::vector<std::string> unmapped(const std::vector<ResourceUse>& uses) const;
 
+  /// The jobs that those resources come to, each once: what is known of them before anything runs.
+  std::vector<JobId> used(const std::vector<ResourceUse>& uses) const;
+
   /// By JobId.
   const std::vector<Job>& jobs() const { return jobs_; }
 
  private:
   std::optional<JobId> find(std::string_view resource) const;
   std::optional<JobId> find_function(std::string_view function) const;
+  std::optional<JobId> find_used(const ResourceUse& use) const;
   tl::expected<Resolved, Failure> resolve_invoke(std::string_view resource, const Value& parameters,
                                                  std::string_view request_id) const;
 

@@ -10,7 +10,8 @@ namespace lockstep::integrations {
 enum class JobKind : std::uint8_t {
   exec,     ///< a process for each task
   builtin,  ///< none
-  stream    ///< a process for each slot: a task a line
+  stream,   ///< a process for each slot: a task a line
+  plugin    ///< a function of a shared library (lockstep_plugin.h)
 };
 /// How stdout of an exec job becomes the task's result.
 enum class StdoutMode : std::uint8_t { json, text, log };
@@ -26,8 +27,9 @@ enum class Interrupted : std::uint8_t {
 struct Job {
   std::string resource;  ///< the pattern, as written: names the job in messages
   JobKind kind = JobKind::builtin;
-  std::vector<std::string>
-      argv;  ///< exec: program and arguments, `${field}` not yet replaced; stream: the same, without any
+  /// exec: program and arguments, `${field}` not yet replaced; stream: the same, without any; plugin: the library's
+  /// absolute path.
+  std::vector<std::string> argv;
   Builtin builtin = Builtin::noop;
   StdoutMode stdout_mode = StdoutMode::json;
   WorkingDirectory cwd = WorkingDirectory::jobs_folder;

@@ -150,6 +150,15 @@ std::optional<Problem> read_field(const std::string& field, const Json& json, Jo
     job.kind = JobKind::stream;
     return keep(read_command(json, field), job.argv);
   }
+  if (field == "plugin") {
+    if (!json.is_string() || json.get_ref<const std::string&>().empty() ||
+        json.get_ref<const std::string&>().find('\0') != std::string::npos) {
+      return "field 'plugin' must be the path of a shared library";
+    }
+    job.kind = JobKind::plugin;
+    job.argv = {(std::filesystem::path(job.folder) / json.get<std::string>()).lexically_normal().string()};
+    return std::nullopt;
+  }
   if (field == "builtin") {
     job.kind = JobKind::builtin;
     return keep(read_word(json, field, kBuiltins), job.builtin);
@@ -166,7 +175,7 @@ std::optional<Problem> read_field(const std::string& field, const Json& json, Jo
   if (field == "cores" || field == "ranks") {
     return check_one(json, field);
   }
-  if (field == "plugin" || field == "memory" || field == "gpus") {
+  if (field == "memory" || field == "gpus") {
     return fmt::format("field '{}' is not supported by this version", field);
   }
   return fmt::format("unknown field '{}'", field);
@@ -186,7 +195,7 @@ Checked<Job> read_entry(const Json& json, const std::string& folder) {
   if (job.resource.empty()) {
     return problem("field 'resource' is missing");
   }
-  constexpr std::array<std::string_view, 3> kKinds{"exec", "stream", "builtin"};
+  constexpr std::array<std::string_view, 4> kKinds{"exec", "stream", "plugin", "builtin"};
   std::vector<std::string_view> given;
   std::copy_if(kKinds.begin(), kKinds.end(), std::back_inserter(given),
                [&](std::string_view kind) { return json.contains(kind); });
@@ -194,7 +203,7 @@ Checked<Job> read_entry(const Json& json, const std::string& folder) {
     return problem(fmt::format("fields '{}' and '{}' exclude each other", given[0], given[1]));
   }
   if (given.empty()) {
-    return problem("one of the fields 'exec', 'stream' and 'builtin' is needed");
+    return problem("one of the fields 'exec', 'stream', 'plugin' and 'builtin' is needed");
   }
   if (job.kind != JobKind::exec) {
     for (const char* field : {"stdout", "cwd"}) {

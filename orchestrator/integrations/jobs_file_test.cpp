@@ -70,6 +70,19 @@ TEST(JobsFile, ReadsBuiltins) {
   EXPECT_EQ(file.jobs[2].builtin, Builtin::sleep);
 }
 
+TEST(JobsFile, APluginsPathIsFromTheFilesFolder) {
+  const JobsFile file = accepted(R"({"jobs": [{"resource":"job:n","plugin":"lib/../libnorm.so"},
+    {"resource":"job:m","plugin":"/opt/libm.so"}]})");
+  ASSERT_EQ(file.jobs.size(), 2U);
+  EXPECT_EQ(file.jobs[0].kind, JobKind::plugin);
+  EXPECT_THAT(file.jobs[0].argv, ElementsAre("/home/me/survey/libnorm.so"));
+  EXPECT_THAT(file.jobs[1].argv, ElementsAre("/opt/libm.so"));
+  for (const char* path : {"7", R"("")", R"(["libnorm.so"])", R"("a\u0000b")"}) {
+    EXPECT_EQ(entry_refusal(fmt::format(R"("plugin":{})", path)),
+              "jobs.json: job 1 (job:a): field 'plugin' must be the path of a shared library");
+  }
+}
+
 TEST(JobsFile, BucketsAreFoldersRelativeToTheFile) {
   const JobsFile file = accepted(R"({"buckets": {"data": "/scratch/me/data", "out": "../results"}})");
   EXPECT_EQ(file.buckets.at("data"), "/scratch/me/data");
@@ -103,8 +116,6 @@ TEST(JobsFile, RefusesWhatThisVersionDoesNotHonour) {
             "jobs.json: job 1 (job:a): field 'stdout' has no meaning for a stream");
   EXPECT_EQ(entry_refusal(R"("stream":["a"],"exec":["a"])"),
             "jobs.json: job 1 (job:a): fields 'exec' and 'stream' exclude each other");
-  EXPECT_EQ(entry_refusal(R"("plugin":"libnorm.so")"),
-            "jobs.json: job 1 (job:a): field 'plugin' is not supported by this version");
   EXPECT_EQ(entry_refusal(R"("exec":["a"],"memory":"8GB")"),
             "jobs.json: job 1 (job:a): field 'memory' is not supported by this version");
   EXPECT_EQ(entry_refusal(R"("exec":["a"],"ranks":8)"),
@@ -129,7 +140,7 @@ TEST(JobsFile, NamesEntryAndFieldOfAWrongValue) {
   EXPECT_EQ(entry_refusal(R"("exec":["a"],"builtin":"echo")"),
             "jobs.json: job 1 (job:a): fields 'exec' and 'builtin' exclude each other");
   EXPECT_EQ(entry_refusal(R"("stdout":"log")"),
-            "jobs.json: job 1 (job:a): one of the fields 'exec', 'stream' and 'builtin' is needed");
+            "jobs.json: job 1 (job:a): one of the fields 'exec', 'stream', 'plugin' and 'builtin' is needed");
   EXPECT_EQ(refusal(R"({"jobs":{}})"), "jobs.json: field 'jobs' must be an array");
   EXPECT_EQ(refusal(R"({"buckets":{"data":1}})"),
             "jobs.json: bucket 'data': must have a name and a folder, which is a string");

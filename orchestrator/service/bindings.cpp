@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "mpi_worker/plugin_host.hpp"
+
 namespace lockstep::service {
 
 namespace {
@@ -79,6 +81,18 @@ Result<void> check_bindings(const asl::StateMachine& machine, const integrations
   const std::vector<std::string> unmapped = integrations.unmapped(resource_uses(machine));
   if (!unmapped.empty()) {
     return fail(ErrorKind::invalid, fmt::format("nothing in jobs.json maps {}", fmt::join(unmapped, ", ")));
+  }
+  return {};
+}
+
+Result<void> check_plugins(const asl::StateMachine& machine, const integrations::Integrations& integrations) {
+  for (const integrations::JobId id : integrations.used(resource_uses(machine))) {
+    const integrations::Job& job = integrations.jobs()[static_cast<std::size_t>(id)];
+    if (job.kind == integrations::JobKind::plugin) {
+      if (auto checked = worker::check_plugin(job); !checked) {
+        return checked;
+      }
+    }
   }
   return {};
 }

@@ -18,4 +18,7 @@ std::vector<integrations::ResourceUse> resource_uses(const asl::StateMachine& ma
 /// task tokens, activities.
 Result<void> check_bindings(const asl::StateMachine& machine, const integrations::Integrations& integrations);
 
+/// Whether the plugins that `machine` uses can be loaded here. The error (invalid) names the first that cannot.
+Result<void> check_plugins(const asl::StateMachine& machine, const integrations::Integrations& integrations);
+
 }  // namespace lockstep::service
