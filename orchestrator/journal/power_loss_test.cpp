@@ -289,7 +289,7 @@ TEST(PowerLoss, AFullOrBrokenDiskStopsTheRunWhichGoesOnWhenItIsWell) {
   for (const auto fault : {SimulatedDisk::Fault::no_space, SimulatedDisk::Fault::io_error}) {
     std::mt19937_64 random(5);
     std::uint64_t operations = 100;
-    for (std::uint64_t at = 0; at < operations; at += 2) {
+    for (std::uint64_t at = 0; at < operations; ++at) {
       auto disk = make_disk();
       disk->fail_at(at, fault);
       Record record;
