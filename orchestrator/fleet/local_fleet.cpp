@@ -140,7 +140,6 @@ bool LocalFleet::collect(std::vector<worker::Outcome>& outcomes) {
   }
   at_once_.clear();
   if (in_flight_ > 0) {
-    mail_.to_service.clear();
     const std::lock_guard lock(mail_.mutex);
     in_flight_ -= mail_.ended.size();
     for (Ended& ended : mail_.ended) {
@@ -157,6 +156,7 @@ void LocalFleet::wait(std::chrono::microseconds limit, const Waker& waker, std::
     return;
   }
   sleep_until_readable(limit, waker.descriptor(), mail_.to_service.descriptor());
+  mail_.to_service.clear();
   collect(outcomes);
 }
 

@@ -83,7 +83,7 @@ class DurableJournal final : public Journal {
   Epoch epoch() const { return start_.epoch; }
   const std::string& folder() const { return start_.folder; }
   /// As durable(), without waking anyone.
-  SequenceNumber durable_now() const { return durable_.load(std::memory_order_acquire); }
+  SequenceNumber durable_now() const override { return durable_.load(std::memory_order_acquire); }
 
  private:
   DurableJournal(const JournalStart& start, JournalOptions options);

@@ -20,6 +20,8 @@ class Journal {
   virtual SequenceNumber append(std::vector<engine::Event>& events) = 0;
   /// All Events up to this one are durable. Never goes back. Effects that they caused may be performed (wall 1).
   virtual SequenceNumber durable() = 0;
+  /// The same, but nobody waits for more: what is not durable yet may gather for a while.
+  virtual SequenceNumber durable_now() const = 0;
   /// What keeps the journal from making anything durable ever again; nothing while it works.
   virtual std::optional<Error> failure() const = 0;
 };
@@ -33,6 +35,7 @@ class VolatileJournal final : public Journal {
     return last_;
   }
   SequenceNumber durable() override { return last_; }
+  SequenceNumber durable_now() const override { return last_; }
   std::optional<Error> failure() const override { return std::nullopt; }
 
  private:
@@ -47,6 +50,7 @@ class LateJournal final : public Journal {
   SequenceNumber append(std::vector<engine::Event>& events) override;
   /// Every call may acknowledge some more; after a while all is.
   SequenceNumber durable() override;
+  SequenceNumber durable_now() const override { return durable_; }
   std::optional<Error> failure() const override { return std::nullopt; }
 
   const std::vector<engine::Event>& events() const { return events_; }

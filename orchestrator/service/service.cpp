@@ -10,8 +10,8 @@ namespace {
 // How long the loop sleeps when nothing is expected: long enough to cost nothing, short enough to notice what no waker
 // announces.
 constexpr std::chrono::microseconds kLongestSleep{500'000};
-// While effects wait for the disk, the loop looks again this soon.
-constexpr std::chrono::microseconds kJournalPoll{200};
+// While effects wait for the disk, the loop looks again this soon, where the journal does not wake it.
+constexpr std::chrono::microseconds kJournalPoll{5'000};
 // How often it looks into the mailbox.
 constexpr std::chrono::milliseconds kMailboxPoll{250};
 
@@ -196,7 +196,8 @@ Result<void> Service::release_effects() {
   if (effects_.empty() && settling_.empty()) {
     return {};
   }
-  const journal::SequenceNumber durable = parts_.journal.durable();
+  // What is only to be settled is in no hurry.
+  const journal::SequenceNumber durable = effects_.empty() ? parts_.journal.durable_now() : parts_.journal.durable();
   while (!settling_.empty() && settling_.front().after <= durable) {
     parts_.fleet.settled(settling_.front().rank);
     settling_.pop_front();
@@ -321,6 +322,7 @@ bool Service::start(engine::DispatchTask dispatch, Awaited& awaited) {
 bool Service::take_outcomes() {
   outcomes_.clear();
   parts_.fleet.wait(patience(), parts_.waker, outcomes_);
+  parts_.waker.clear();  // before anybody looks at what it may have told of
   std::vector<engine::TaskOutcome> refused = std::exchange(refused_, {});
   for (engine::TaskOutcome& outcome : refused) {
     awaited_.erase(to_worker(outcome.id));

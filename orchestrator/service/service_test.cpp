@@ -3,6 +3,7 @@
 #include "service/service.hpp"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 
 #include "asl/parser.hpp"
 
@@ -36,8 +37,12 @@ class CarefulFleet final : public fleet::Fleet {
     std::erase_if(tasks_, [&](const worker::Task& task) { return task.id == id; });
     ++cancelled_;
   }
-  void wait(std::chrono::microseconds limit, const fleet::Waker& /*waker*/,
+  void wait(std::chrono::microseconds limit, const fleet::Waker& waker,
             std::vector<worker::Outcome>& outcomes) override {
+    pollfd fd = {waker.descriptor(), POLLIN, 0};
+    const bool woken = poll(&fd, 1, 0) > 0;
+    EXPECT_FALSE(woken && was_woken_) << "a waker that stays woken would make the loop spin";
+    was_woken_ = woken;
     clock_.pass(limit);
     if (tasks_.empty() || random_() % 3 == 0) {
       return;
@@ -85,6 +90,7 @@ class CarefulFleet final : public fleet::Fleet {
   std::size_t slots_ = 2;
   std::vector<worker::Task> tasks_;
   int cancelled_ = 0;
+  bool was_woken_ = false;
 };
 
 struct Bench {
@@ -136,6 +142,12 @@ TEST(Service, ReleasesEffectsOnlyOnceTheirEventsAreDurable) {
         << "the result came before it was durable, seed " << seed;
     EXPECT_TRUE(std::holds_alternative<engine::ExecutionSucceeded>(bench.journal.events().back().body));
   }
+}
+
+TEST(Service, HearsTheWakerOnce) {
+  Bench bench(kMap, 3, 30);
+  bench.waker.wake();
+  EXPECT_TRUE(bench.run("[1,2,3]").has_value());
 }
 
 TEST(Service, WhatTheJournalKeepsRebuildsTheState) {
