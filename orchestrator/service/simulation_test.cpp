@@ -155,6 +155,7 @@ class WatchedJournal final : public journal::Journal, public Observer {
     }
     return durable_;
   }
+  journal::SequenceNumber durable_now() const override { return lies_ ? inner_.last() : durable_; }
   std::optional<Error> failure() const override { return inner_.failure(); }
 
   bool is_durable(const worker::DispatchId& id) const {
