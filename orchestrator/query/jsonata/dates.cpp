@@ -100,7 +100,7 @@ Part parse_marker(std::string_view raw) {
     presentation = presentation.substr(0, comma);
   }
   const std::string_view standard = default_presentation(part.component);
-  if (standard.empty()) {
+  if (presentation.empty() && standard.empty()) {
     throw component_problem("D3132", part.component);
   }
   if (presentation.size() > 1 && std::string_view("atco").find(presentation.back()) != std::string_view::npos) {
@@ -238,6 +238,9 @@ std::string format_component(const Part& part, double millis, const Offset& offs
     case 'E':
       return "ISO";
     default:
+      if (default_presentation(part.component).empty()) {
+        return "undefined";  // a component that nobody knows
+      }
       break;
   }
   double value = date_component(millis, part.component);
@@ -247,7 +250,7 @@ std::string format_component(const Part& part, double millis, const Offset& offs
       throw component_problem("D3133", part.component);
     }
     if (!std::isfinite(value)) {
-      return "";
+      return "undefined";
     }
     const auto place = static_cast<std::size_t>(value) - 1;
     const std::string name = in_case(month ? kMonths[place] : kDays[place], part.names);
@@ -617,7 +620,7 @@ Item from_millis(Evaluator& e, const Arguments& a) {
     return {};
   }
   const std::string picture(a[1].is_string() ? a[1].as_string() : kIsoPicture);
-  return e.make_string(format_date(a[0].as_double(), picture, a[2]));
+  return e.make_string(format_date(std::trunc(a[0].as_double()), picture, a[2]));
 }
 
 Item to_millis(Evaluator& e, const Arguments& a) {

@@ -230,6 +230,7 @@ class Evaluator {
   Item eval_names(const Expr& e, std::size_t first, Item input);
   void walk_names(const Expr& e, std::size_t at, Item item, Collector& out, Item& first, std::size_t& count);
   Item name_of(const Expr& step, Item input);
+  Item units_of(Item value);
   Item eval_step(const Expr& step, const Item& input, bool single, bool last, Frame* frame);
   Item name_below(const Expr& step, Item input, bool single, bool last);
   class Results;

@@ -14,6 +14,9 @@ namespace {
 
 // 12.5 shifted by `places` decimal places, through its digits: multiplying would round once more.
 double shift_decimal(double value, double places) {
+  if (!std::isfinite(value)) {
+    return std::numeric_limits<double>::quiet_NaN();
+  }
   std::string digits;
   append_number(digits, value);
   const std::size_t e = digits.find('e');

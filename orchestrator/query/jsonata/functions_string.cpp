@@ -159,7 +159,7 @@ Item substring(Evaluator& e, const Arguments& a) {
   double end = length;
   if (!a[2].is_undefined()) {
     const double wanted = a[2].as_double();
-    if (wanted <= 0) {
+    if (wanted <= 0 || a[1].is_undefined()) {
       return string_item("", true);
     }
     end = place(start >= 0 ? start + wanted : length + start + wanted);

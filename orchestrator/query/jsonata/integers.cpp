@@ -407,7 +407,8 @@ double parse_with(const IntegerPicture& picture, std::string_view text) {
     text = text.substr(0, text.size() - std::min<std::size_t>(2, text.size()));
   }
   std::string digits;
-  for (std::size_t at = 0; at < text.size();) {
+  double radix = 10;
+  for (std::size_t at = text.find_first_not_of(" \t\r\n"); at < text.size();) {
     std::uint32_t point = next_code_point(text, at);
     const bool separator = picture.regular ? point == ','
                                            : std::any_of(picture.separators.begin(), picture.separators.end(),
@@ -418,13 +419,22 @@ double parse_with(const IntegerPicture& picture, std::string_view text) {
     if (picture.zero != '0') {
       point = point - picture.zero + '0';
     }
-    if (!((point >= '0' && point <= '9') || (digits.empty() && (point == '-' || point == '+')))) {
+    if (digits == "0" && (point == 'x' || point == 'X')) {
+      radix = 16;
+      continue;
+    }
+    const bool digit = (point >= '0' && point <= '9') ||
+                       (radix == 16 && ((point >= 'a' && point <= 'f') || (point >= 'A' && point <= 'F')));
+    if (!digit && !(digits.empty() && (point == '-' || point == '+'))) {
       break;
     }
     digits += static_cast<char>(point);
   }
   if (digits.empty() || digits == "-" || digits == "+") {
     return std::numeric_limits<double>::quiet_NaN();
+  }
+  if (radix == 16) {
+    return digits == "0" ? std::numeric_limits<double>::quiet_NaN() : std::strtod(("0x" + digits).c_str(), nullptr);
   }
   return parse_number(digits[0] == '+' ? std::string_view(digits).substr(1) : std::string_view(digits));
 }

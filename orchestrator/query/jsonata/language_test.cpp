@@ -229,6 +229,26 @@ TEST(JsonataErrors, SayWhereAndWhat) {
   EXPECT_EQ(run("$error('boom')").error.message, "boom");
 }
 
+TEST(JsonataErrors, OfCallsInTailPositionAreTheCallees) {
+  const std::pair<const char*, int> cases[] = {{"( $A := function(){$min(2, 3)}; $A() )", 23},
+                                               {"($f := function($n){$n = 0 ? 0 : $f($n - 'x')}; $f(1))", 40},
+                                               {"($uppercase ~> $length)(5)", 39},
+                                               {"($string ~> $number)('x')", 35},
+                                               {"$map([1], $uppercase ~> $length)", 5}};
+  for (const auto& [text, position] : cases) {
+    EXPECT_EQ(run(text).error.position, position) << text;
+  }
+  EXPECT_EQ(run("($uppercase ~> $length)(5)").error.token, "f");
+}
+
+TEST(JsonataErrors, ShowNumbersAsJavaScriptDoes) {
+  EXPECT_EQ(run("(a 1e21").error.message, "Expected \")\", got 1e+21");
+  EXPECT_EQ(run("a.10e100").error.message,
+            "The literal value 1e+101 cannot be used as a step within a path expression");
+  EXPECT_EQ(run("a.-0.50").error.message, "The literal value -0.5 cannot be used as a step within a path expression");
+  EXPECT_EQ(run("$replace.$('a')").error.message, "Argument 2 of function \"\" does not match function signature");
+}
+
 TEST(JsonataErrors, OfTheSyntax) {
   const std::pair<const char*, const char*> cases[] = {
       {"'abc", "S0101"},      {"1e1000", "S0102"}, {"'\\q'", "S0103"},

@@ -167,7 +167,9 @@ bool Lexer::scan_number(Token& token) {
     throw p;
   }
   at_ = end;
-  token = make(Token::Type::number, text, end);
+  std::string shortest;  // what messages show
+  append_number(shortest, value);
+  token = make(Token::Type::number, shortest == text ? text : program_.texts.emplace_back(std::move(shortest)), end);
   token.number = value;
   return true;
 }

@@ -80,6 +80,18 @@ TEST(JsonataLibrary, Strings) {
          {"$decodeUrl('%E0%A4%A')", "D3140"}});
 }
 
+TEST(JsonataLibrary, EmptyClassesAndMissingNumbers) {
+  EXPECT_EQ(q("$match('abc', /[^]/).match"), R"(["a","b","c"])");
+  EXPECT_EQ(q("$contains('abc', /a[]/)"), "false");
+  EXPECT_EQ(q("$replace('abc', /[]*?/, '')"), "D1004");
+  EXPECT_EQ(q("$substring('hello', nothing, 3)"), "\"\"");
+  EXPECT_EQ(q("$substring('hello', nothing)"), "\"hello\"");
+  EXPECT_EQ(q("$round(100, 123456789)"), "null");
+  EXPECT_EQ(q("('ab' ~> $substring(?))"), "\"ab\"");
+  EXPECT_EQ(q("function($a)<a<>:a>{$a}('x')"), "T0412");
+  EXPECT_EQ(q("$fromMillis(0, '[q1]')"), "\"undefined\"");
+}
+
 TEST(JsonataLibrary, RegularExpressions) {
   check(
       {{"$contains('abc', /B/i)", "true"},

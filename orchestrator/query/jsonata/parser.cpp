@@ -61,6 +61,8 @@ class Parser {
     p.has_token = true;
     if (token.type == Token::Type::number || token.type == Token::Type::value) {
       p.token_json = token.text;
+    } else if (token.type == Token::Type::regex) {
+      p.token_json = "{}";
     }
     return p;
   }

@@ -209,6 +209,12 @@ Item Evaluator::eval_path(const Expr& e, Item input, Frame* frame) {
     const Expr& step = *steps[i];
     if (i == 0 && step.cons_array) {
       current = eval(step, single ? sequence_of(current) : current, frame);
+      if (i + 1 < steps.size() && !current.is_array()) {
+        if (current.is_string() && current.as_string().empty()) {
+          return current;  // as good as an empty list, and what the path gives
+        }
+        current = units_of(current);
+      }
     } else if (step.name_below && depth_ + 2 <= limits_.depth) {
       ++i;
       current = name_below(*steps[i], current, single, i + 1 == steps.size());
@@ -240,6 +246,23 @@ Item Evaluator::eval_path(const Expr& e, Item input, Frame* frame) {
   return e.group != nullptr ? eval_group(*e.group, current, frame, nullptr) : current;
 }
 
+// What the steps behind a constructed array see that a predicate has made one value of: a string's characters, and of
+// anything else nothing.
+Item Evaluator::units_of(Item value) {
+  if (!value.is_string()) {
+    return {};
+  }
+  const std::string_view text = value.as_string();
+  spend(text.size());
+  Collector units(*this);
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t length = std::min(utf8_length(text[i]), text.size() - i);
+    units.push(string_item(text.substr(i, length), length == 1));
+    i += length;
+  }
+  return units.to_array(true);
+}
+
 // Maps `step` over the context.
 Item Evaluator::eval_step(const Expr& step, const Item& input, bool single, bool last, Frame* frame) {
   if (step.type == ExprType::sort) {
@@ -259,10 +282,11 @@ Item Evaluator::eval_step(const Expr& step, const Item& input, bool single, bool
     Item result;
     if (only_name && !item.is_array()) {
       spend(1);
-      if (!item.is_object()) {
+      if (item.is_object()) {
+        result = name_of(step, item);
+      } else if (step.stages.empty()) {
         continue;
       }
-      result = name_of(step, item);
     } else {
       result = eval(step, item, frame);
     }

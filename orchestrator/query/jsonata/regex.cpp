@@ -82,11 +82,20 @@ class Translator {
 
  private:
   void open_class(std::string& out) {
-    in_class_ = true;
-    out += '[';
-    if (at_ < pattern_.size() && pattern_[at_] == '^') {
-      out += '^';
+    const std::string_view rest = pattern_.substr(at_);
+    if (rest.starts_with(']')) {
+      out += "[^\\s\\S]";  // no character
       ++at_;
+    } else if (rest.starts_with("^]")) {
+      out += "[\\s\\S]";  // any
+      at_ += 2;
+    } else {
+      in_class_ = true;
+      out += '[';
+      if (rest.starts_with('^')) {
+        out += '^';
+        ++at_;
+      }
     }
   }
 
@@ -185,7 +194,7 @@ pcre2_code* compile_code(std::string_view pattern, bool wide, std::uint32_t opti
   if (!Translator(pattern, wide).run(translated, error)) {
     return nullptr;
   }
-  options |= PCRE2_MATCH_UNSET_BACKREF | PCRE2_ALLOW_EMPTY_CLASS | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C;
+  options |= PCRE2_MATCH_UNSET_BACKREF | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C;
   if (wide) {
     options |= PCRE2_UTF | PCRE2_MATCH_INVALID_UTF;
   }

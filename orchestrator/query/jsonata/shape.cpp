@@ -64,8 +64,10 @@ class Shaper {
         return shape_binary(e);
       case ExprType::negate:
         e->a = shape_expr(e->a);
-        if (e->a->type == ExprType::number) {
+        if (e->a->type == ExprType::number) {  // a literal
           e->a->constant = number_item(-e->a->constant.number());
+          const std::string_view text = e->a->text;
+          e->a->text = text.starts_with('-') ? text.substr(1) : program_.texts.emplace_back("-" + std::string(text));
           return e->a;
         }
         push_ancestry(*e, *e->a);

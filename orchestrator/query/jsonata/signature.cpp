@@ -101,6 +101,7 @@ std::unique_ptr<Signature> Signature::parse(std::string_view text) {
           throw p;
         }
         const std::size_t end = closing(text, at, '<', '>');
+        parameters.back().has_subtype = true;
         parameters.back().subtype = text.substr(at + 1, end - at - 1);
         at = end;
         break;

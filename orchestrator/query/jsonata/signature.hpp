@@ -21,7 +21,8 @@ class Signature {
     bool optional = false;
     bool repeats = false;
     bool context = false;  ///< taken from the context where it is not given
-    std::string subtype;   ///< what an array holds
+    bool has_subtype = false;
+    std::string subtype;  ///< what an array holds
   };
 
   /// `text` begins with <. Throws Problem with the offset in it as position.

@@ -41,7 +41,11 @@ TEST(JsonataTraps, T03ArrayConstructorsInPaths) {
   check({{"[books[0], books[1]].title", R"(["A","B"])"},
          {"books.[title, year]", R"([["A",2001],["B",1999],["C"]])"},
          {"books.[title].$", R"([["A"],["B"],["C"]])"},
-         {"[1,2].[$]", "[[1],[2]]"}});
+         {"[1,2].[$]", "[[1],[2]]"},
+         {"[{'a':1}][0].a", "undefined"},  // the predicate leaves one value, and the next step wants a list
+         {"[1][0].**", "undefined"},
+         {"['ab'][0].$uppercase()", R"(["A","B"])"},
+         {"[1,2]@$x.name", "\"town\""}});
 }
 
 TEST(JsonataTraps, T04OneArrayOfTheLastStepComesBackAsItIs) {
@@ -70,6 +74,10 @@ TEST(JsonataTraps, T06WhatAPredicateSelects) {
          {"[[1,2],[3,4]][0]", "[1,2]"},
          {"['a','b'][true]", R"(["a","b"])"},
          {"'a'[0]", "\"a\""}});
+}
+
+TEST(JsonataTraps, T06PredicatesOnNothing) {
+  check({{"[1,2].x[true]", "[null,null]"}, {"[1,2].x[[0,1]]", "[null,null]"}, {"[1,2].x[false]", "undefined"}});
 }
 
 TEST(JsonataTraps, T07AnIndexBelongsToItsStep) {
@@ -314,7 +322,9 @@ TEST(JsonataTraps, T28IntegerPictures) {
          {"$formatInteger(1, 'ᛁ')", "D3130"},
          {"$parseInteger('twelve thousand and seven', 'w')", "12007"},
          {"$parseInteger('forty-second', 'w;o')", "42"},
-         {"$parseInteger('mcmxcix', 'i')", "1999"}});
+         {"$parseInteger('mcmxcix', 'i')", "1999"},
+         {"$parseInteger(' 0x1F apples', '0')", "31"},
+         {"$parseInteger('apples', '0')", "null"}});
 }
 
 TEST(JsonataTraps, T29Dates) {
@@ -322,6 +332,7 @@ TEST(JsonataTraps, T29Dates) {
          {"$fromMillis(1451606400000, '[X]-W[W01] [w]')", "\"2015-W53 5\""},
          {"$fromMillis(0, '[Y0001]-[M01]-[D01]T[H01]:[m01]:[s01][Z0101t]', '+0100')", "\"1970-01-01T01:00:00+0100\""},
          {"$fromMillis(0, '[h] [P]')", "\"12 am\""},
+         {"$fromMillis(-2.5)", "\"1969-12-31T23:59:59.998Z\""},
          {"$toMillis('1970-01-02', '[Y]-[M]-[D]')", "86400000"},
          {"$toMillis('12 am', '[h] [P]') < $toMillis('12 pm', '[h] [P]')", "true"},
          {"$fromMillis(0, '[k]')", "D3132"},

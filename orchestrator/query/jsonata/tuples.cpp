@@ -37,7 +37,11 @@ Item Evaluator::eval_tuple_path(const Expr& e, Item input, Frame* frame) {
     const Expr& step = *steps[i];
     tuples |= step.tuple;
     if (i == 0 && step.cons_array) {
-      current = eval(step, current, frame);
+      const Item result = eval(step, current, frame);
+      if (step.focus >= 0) {
+        continue;  // the context stays where it was
+      }
+      current = result;
     } else if (tuples) {
       current = tuple_step(step, current, bound, scope, frame);
       bound = true;
