@@ -29,7 +29,7 @@ enum class LockState : std::uint8_t { ours, held, unavailable };
 Result<LockState> take_lock(const std::string& path, int& lock) {
   lock = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (lock < 0) {
-    return fail(ErrorKind::occupied, fmt::format("cannot open {}: {}", path, std::strerror(errno)));
+    return fail(ErrorKind::io, fmt::format("cannot open {}: {}", path, std::strerror(errno)));
   }
   struct flock whole {};
   whole.l_type = F_WRLCK;
@@ -98,6 +98,9 @@ Result<void> write_lease(const std::string& folder, const Owner& owner, bool syn
   if (done) {
     done = files.rename(temporary, folder + "/lease");
   }
+  if (!done) {
+    static_cast<void>(files.remove(temporary));
+  }
   if (done && sync) {
     done = files.sync_folder(folder);
   }
@@ -158,7 +161,7 @@ Result<std::unique_ptr<Lease>> Lease::acquire(const std::string& run_folder, Epo
     if (lock >= 0) {
       close_lock();
     }
-    return fail(ErrorKind::occupied, done.error().message);
+    return tl::unexpected<Error>(done.error());
   }
   return std::unique_ptr<Lease>(new Lease(run_folder, lock, self, options));
 }

@@ -82,8 +82,11 @@ constexpr std::string_view kOwnersParts[] = {"LOCK", "lease"};
 
 bool is_ours(std::string_view name) {
   constexpr std::string_view kTemporary = ".tmp";
-  if (name.size() > kTemporary.size() && name.substr(name.size() - kTemporary.size()) == kTemporary) {
+  if (name.ends_with(kTemporary)) {
     name.remove_suffix(kTemporary.size());
+    if (name.starts_with("lease.")) {
+      return true;  // and who was writing it
+    }
   }
   return std::find(std::begin(kParts), std::end(kParts), name) != std::end(kParts) ||
          std::find(std::begin(kOwnersParts), std::end(kOwnersParts), name) != std::end(kOwnersParts);

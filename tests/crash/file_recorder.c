@@ -4,6 +4,13 @@
 //   RECORD_DIR  the folder whose names are written down (absolute, no link in it)
 //   RECORD_LOG  where to; outside that folder
 //
+// It can also break the disk under that folder, without a log:
+//
+//   BREAK_AT    the operation in the folder, counted from 1 over all threads, that fails
+//   BREAK_WITH  5 (EIO): it alone; 28 (ENOSPC): it and all that need space after it
+//   BREAK_TOLD  a file that is made when something has failed
+//   BREAK_COUNT a file that is told in the end how many operations there were
+//
 // A record is one O_APPEND write: struct record, then a path, a second path (rename, link), then data. Data and syncs
 // are written down by inode, of any file there is; the reader knows which inodes it cares for. Data is recorded when it
 // has been written, a sync when it begins and when it has ended well: what stands before a sync's begin is durable at
@@ -15,6 +22,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,14 +61,24 @@ struct record {
 static int log_fd = -1;
 static char folder[PATH_MAX];
 static size_t folder_length;
+static long break_at;  // 0: never
+static int break_with;
+static atomic_long operations;
 
 __attribute__((constructor)) static void begin(void) {
-  const char *dir = getenv("RECORD_DIR"), *log = getenv("RECORD_LOG");
-  if (dir == NULL || log == NULL || strlen(dir) >= sizeof folder) {
+  const char *dir = getenv("RECORD_DIR"), *log = getenv("RECORD_LOG"), *at = getenv("BREAK_AT");
+  if (dir == NULL || strlen(dir) >= sizeof folder) {
     return;
   }
   strcpy(folder, dir);
   folder_length = strlen(folder);
+  if (at != NULL) {
+    break_at = atol(at);
+    break_with = atoi(getenv("BREAK_WITH"));
+  }
+  if (log == NULL) {
+    return;
+  }
   const int fd = (int)syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   log_fd = fcntl(fd, F_DUPFD_CLOEXEC, 800);  // out of the way of programs that count on low numbers
   syscall(SYS_close, fd);
@@ -96,7 +114,7 @@ static void put(enum operation operation, uint64_t inode, uint64_t offset, const
 
 // The name of `path` within the folder; NULL: it lies elsewhere.
 static const char* name_of(int at, const char* path, char* buffer) {
-  if (log_fd < 0) {
+  if (log_fd < 0 && break_at == 0) {
     return NULL;
   }
   const int kept = errno;
@@ -122,10 +140,56 @@ static const char* name_of(int at, const char* path, char* buffer) {
   return buffer[folder_length] == 0 ? "." : buffer + folder_length + 1;
 }
 
+// Whether an operation on `path` is the one that fails; `needs_space`: whether a full disk refuses it.
+static int breaks(int at, const char* path, int needs_space) {
+  char buffer[2 * PATH_MAX];
+  if (break_at == 0 || name_of(at, path, buffer) == NULL) {
+    return 0;
+  }
+  const long number = atomic_fetch_add(&operations, 1) + 1;
+  const int broken = break_with == ENOSPC ? number >= break_at && needs_space : number == break_at;
+  if (broken) {
+    const char* told = getenv("BREAK_TOLD");
+    if (told != NULL) {
+      syscall(SYS_close, syscall(SYS_openat, AT_FDCWD, told, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    }
+    errno = break_with;
+  }
+  return broken;
+}
+static int breaks_fd(int fd, int needs_space) {
+  char link[64], path[PATH_MAX];
+  if (break_at == 0) {
+    return 0;
+  }
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  const ssize_t length = readlink(link, path, sizeof path - 1);
+  if (length <= 0 || path[0] != '/') {
+    return 0;
+  }
+  path[length] = 0;
+  return breaks(AT_FDCWD, path, needs_space);
+}
+
+__attribute__((destructor)) static void end(void) {
+  const char* path = atomic_load(&operations) > 0 ? getenv("BREAK_COUNT") : NULL;  // its jobs have none
+  if (path == NULL) {
+    return;
+  }
+  char text[32];
+  const int length = snprintf(text, sizeof text, "%ld\n", atomic_load(&operations));
+  const long fd = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  syscall(SYS_write, fd, text, length);
+  syscall(SYS_close, fd);
+}
+
 static int opened(int at, const char* path, int flags, mode_t mode) {
   struct stat status;
   char buffer[2 * PATH_MAX];
   const int writes = (flags & O_ACCMODE) != O_RDONLY && (flags & O_TMPFILE) != O_TMPFILE;
+  if (writes && (flags & O_CREAT) && breaks(at, path, 1)) {
+    return -1;
+  }
   const int is_new = writes && log_fd >= 0 && (flags & O_CREAT) && fstatat(at, path, &status, 0) != 0;
   const int fd = (int)syscall(SYS_openat, at, path, flags, mode);
   if (fd >= 0 && writes && fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) {
@@ -170,16 +234,25 @@ static void written(int fd, int64_t offset, const struct iovec* data, int pieces
 }
 
 ssize_t write(int fd, const void* bytes, size_t length) {
+  if (breaks_fd(fd, 1)) {
+    return -1;
+  }
   const ssize_t done = syscall(SYS_write, fd, bytes, length);
   written(fd, -1, &(struct iovec){(void*)bytes, length}, 1, done);
   return done;
 }
 ssize_t writev(int fd, const struct iovec* data, int pieces) {
+  if (breaks_fd(fd, 1)) {
+    return -1;
+  }
   const ssize_t done = syscall(SYS_writev, fd, data, pieces);
   written(fd, -1, data, pieces, done);
   return done;
 }
 ssize_t pwrite(int fd, const void* bytes, size_t length, off_t offset) {
+  if (breaks_fd(fd, 1)) {
+    return -1;
+  }
   const ssize_t done = syscall(SYS_pwrite64, fd, bytes, length, offset);
   written(fd, offset, &(struct iovec){(void*)bytes, length}, 1, done);
   return done;
@@ -190,6 +263,9 @@ ssize_t pwrite64(int fd, const void* bytes, size_t length, off64_t offset) {
 
 int ftruncate(int fd, off_t length) {
   struct stat status;
+  if (breaks_fd(fd, 1)) {
+    return -1;
+  }
   const int done = (int)syscall(SYS_ftruncate, fd, length);
   if (done == 0 && log_fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) {
     put(OP_RESIZED, status.st_ino, (uint64_t)length, NULL, NULL, NULL, 0, 0);
@@ -205,6 +281,9 @@ static int synced(int fd, long call) {
   char link[64], path[PATH_MAX], buffer[2 * PATH_MAX];
   const char* name = NULL;
   enum operation begun = OP_SYNC_BEGUN, ended = OP_SYNC_ENDED;
+  if (breaks_fd(fd, 0)) {
+    return -1;
+  }
   const int known = log_fd >= 0 && fstat(fd, &status) == 0;
   if (known && S_ISDIR(status.st_mode)) {
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
@@ -242,6 +321,9 @@ static int moved(enum operation operation, int at, const char* from, int at2, co
   return done;
 }
 int renameat2(int at, const char* from, int at2, const char* to, unsigned flags) {
+  if (breaks(at2, to, 0)) {
+    return -1;
+  }
   return moved(OP_RENAMED, at, from, at2, to, (int)syscall(SYS_renameat2, at, from, at2, to, flags));
 }
 int renameat(int at, const char* from, int at2, const char* to) {
@@ -266,6 +348,9 @@ static int named(enum operation operation, int at, const char* path, int done) {
   return done;
 }
 int unlinkat(int at, const char* path, int flags) {
+  if (breaks(at, path, 0)) {
+    return -1;
+  }
   return named(flags & AT_REMOVEDIR ? OP_FOLDER_REMOVED : OP_REMOVED, at, path,
                (int)syscall(SYS_unlinkat, at, path, flags));
 }
@@ -283,6 +368,9 @@ int remove(const char* path) {
   return S_ISDIR(status.st_mode) ? rmdir(path) : unlink(path);
 }
 int mkdirat(int at, const char* path, mode_t mode) {
+  if (breaks(at, path, 1)) {
+    return -1;
+  }
   return named(OP_FOLDER_MADE, at, path, (int)syscall(SYS_mkdirat, at, path, mode));
 }
 int mkdir(const char* path, mode_t mode) {
