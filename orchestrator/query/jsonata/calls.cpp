@@ -311,6 +311,7 @@ Item Evaluator::apply_once(Item procedure, const Item* arguments, std::size_t si
     throw problem("T1006");
   }
   spend(1);
+  check_stack();  // a library function may call what ends in a call of it: eval_call() sees nothing of that
   Function& f = *procedure.function();
   if (f.kind == Function::Kind::chain) {
     // Both are calls in tail position: not the chain's to answer for.

@@ -44,6 +44,10 @@ TEST(JsonataLimits, HostileExpressions) {
   EXPECT_EQ(q("1" + repeated("+1", 100'000)), "D1011");
   EXPECT_EQ(q(repeated("[", 100'000)), "D1011");
   EXPECT_EQ(q("$reduce([1..20000], function($a, $b){[[$a]]})"), "D1011");
+  EXPECT_EQ(q("($f := function(){$map([1,2], $f)}; $f())"), "D1011");
+  EXPECT_EQ(q("($f := function(){$sort([1,2,3], $f)}; $f())"), "D1011");
+  EXPECT_EQ(q("($f := function($x){[$x] ~> $map($f)}; $f(1))"), "D1011");
+  EXPECT_TRUE(asl("($f := function(){$map([1,2], $f)}; $f())").starts_with("Stack overflow error"));
   EXPECT_EQ(with_budget("($f := function($s){$f($s & $s)}; $f('xxxxxxxxxxxxxxxx'))", Level::suite), "D2015");
   EXPECT_EQ(q("$contains('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaX', /^(a+)+$/)"), "D1012");
 }

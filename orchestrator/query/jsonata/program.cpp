@@ -250,6 +250,7 @@ QueryError Evaluator::limit_error(LimitReached::Which which) const {
   Problem p;
   switch (which) {
     case Which::depth:
+    case Which::stack:
       if (aws) {
         return {"",
                 "Stack overflow error: Check for non-terminating recursive function. Consider rewriting as "
@@ -257,9 +258,6 @@ QueryError Evaluator::limit_error(LimitReached::Which which) const {
                     std::to_string(limits_.depth + 1) + " max=" + std::to_string(limits_.depth),
                 -1, ""};
       }
-      p = problem("D1011");
-      break;
-    case Which::stack:
       p = problem("D1011");
       break;
     case Which::steps:
