@@ -345,7 +345,9 @@ void Runner::set_timer(std::uint32_t index, Clock::time_point time) {
   }
 }
 
-/// Makes epoll and the timers agree with what the slot waits for.
+/// Makes epoll and the timers agree with what the slot waits for. Each event is told once: a child that another thread
+/// has just started holds all our descriptors until it runs its program, and those that we have closed meanwhile would
+/// keep us busy until then.
 void Runner::watch(std::uint32_t index) {
   Slot& slot = slots_[index];
   Clock::time_point next = Clock::time_point::max();
@@ -356,7 +358,14 @@ void Runner::watch(std::uint32_t index) {
     const Running& process = *slot.process;
     const int wanted[kEvents] = {process.in(), process.out(), process.err(), process.beat(), process.ended()};
     for (std::uint32_t kind = 0; kind < kEvents; ++kind) {
+      epoll_event event = {};
+      event.events = EPOLLONESHOT | (kind == kIn ? EPOLLOUT : EPOLLIN);
+      event.data.u64 = std::uint64_t{index} << 3U | kind;
+      const bool told = std::exchange(slot.told[kind], false);
       if (wanted[kind] == slot.watched[kind]) {
+        if (told && wanted[kind] >= 0) {
+          epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, wanted[kind], &event);
+        }
         continue;
       }
       // A closed descriptor has left epoll by itself; the one of a process that has ended stays open, and so does the
@@ -364,9 +373,6 @@ void Runner::watch(std::uint32_t index) {
       if ((kind == kEnded || (kind == kIn && process.keeps_in())) && wanted[kind] < 0) {
         epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, slot.watched[kind], nullptr);
       } else if (wanted[kind] >= 0) {
-        epoll_event event = {};
-        event.events = kind == kIn ? EPOLLOUT : EPOLLIN;
-        event.data.u64 = std::uint64_t{index} << 3U | kind;
         epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wanted[kind], &event);
       }
       slot.watched[kind] = wanted[kind];
@@ -381,13 +387,15 @@ void Runner::handle_events(std::vector<Outcome>& outcomes) {
   const int count = epoll_wait(epoll_.get(), events.data(), events.size(), 0);
   const Clock::time_point time = count > 0 ? Clock::now() : Clock::time_point();
   for (int i = 0; i < count; ++i) {
-    const auto index = static_cast<std::uint32_t>(events[static_cast<std::size_t>(i)].data.u64 >> 3U);
+    const std::uint64_t data = events[static_cast<std::size_t>(i)].data.u64;
+    const auto index = static_cast<std::uint32_t>(data >> 3U);
+    slots_[index].told[data & 7U] = true;
     // The slot may have changed hands since; reading and writing find nothing to do then.
     Running* process = slots_[index].process.get();
     if (process == nullptr) {
       continue;
     }
-    switch (events[static_cast<std::size_t>(i)].data.u64 & 7U) {
+    switch (data & 7U) {
       case kIn:
         process->on_writable();
         break;

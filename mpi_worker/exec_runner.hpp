@@ -79,6 +79,7 @@ class Runner {
     std::unique_ptr<Running> process;
     std::optional<Sleep> sleep;
     int watched[kEvents] = {-1, -1, -1, -1, -1};         // what epoll knows of it
+    bool told[kEvents] = {};                             // epoll has told of it, and is silent until it is asked again
     std::vector<std::unique_ptr<Lasting>> lasting;       // idle; at most one for each job
     Clock::time_point timer = Clock::time_point::max();  // its entry in timers_; max(): none
     bool free() const { return !process && !sleep; }

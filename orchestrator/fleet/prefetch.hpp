@@ -37,7 +37,7 @@ class Prefetch {
   static constexpr double kLongestPauseUs = 200;
   static constexpr double kAheadUs = 10'000;
   static constexpr double kFewest = 2;
-  static constexpr double kMost = 128;
+  static constexpr double kMost = 1024;
   double mean_us_ = -1;  // not known yet
 };
 
