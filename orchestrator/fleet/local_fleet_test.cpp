@@ -85,7 +85,8 @@ TEST(Prefetch, TakesShortTasksAheadAndBindsLongOnesLate) {
   EXPECT_EQ(capacity_after(1'000), 22U);
   EXPECT_EQ(capacity_after(4'900), 6U);
   EXPECT_EQ(capacity_after(1'000'000), 2U);
-  EXPECT_EQ(capacity_after(10), 2U * 129U);
+  EXPECT_EQ(capacity_after(10), 2U * 1001U);
+  EXPECT_EQ(capacity_after(0), 2U * 1025U);
 }
 
 TEST(LocalFleet, TasksThatCostNothingAreBounded) {

@@ -82,6 +82,10 @@ Failure function_not_found(std::string_view function, std::string_view qualifier
 
 }  // namespace
 
+Integrations::Integrations(std::vector<Job> jobs)
+    : jobs_(std::move(jobs)),
+      has_priorities_(std::any_of(jobs_.begin(), jobs_.end(), [](const Job& job) { return job.priority != 0; })) {}
+
 std::optional<JobId> Integrations::find(std::string_view resource) const {
   for (std::size_t i = 0; i < jobs_.size(); ++i) {
     if (matches(jobs_[i].resource, resource)) {
@@ -99,6 +103,14 @@ std::optional<JobId> Integrations::find_function(std::string_view function) cons
     }
   }
   return std::nullopt;
+}
+
+std::int32_t Integrations::priority(std::string_view resource, const Value& parameters) const {
+  if (!has_priorities_) {
+    return 0;
+  }
+  const auto resolved = resolve(resource, parameters, "");
+  return resolved ? jobs_[static_cast<std::size_t>(resolved->job)].priority : 0;
 }
 
 tl::expected<Resolved, Failure> Integrations::resolve(std::string_view resource, const Value& parameters,

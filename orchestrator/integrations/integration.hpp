@@ -43,12 +43,15 @@ struct ResourceUse {
 /// The run's job table with its rules. Immutable; any thread.
 class Integrations {
  public:
-  explicit Integrations(std::vector<Job> jobs) : jobs_(std::move(jobs)) {}
+  explicit Integrations(std::vector<Job> jobs);
 
   /// What `resource` with `parameters` (the task's effective input) comes to. A pure function, so it can be asked again
   /// after a restart. `request_id` goes into the cause of a failure, as AWS has it there.
   tl::expected<Resolved, Failure> resolve(std::string_view resource, const Value& parameters,
                                           std::string_view request_id) const;
+
+  /// The priority of the job that resolve() would find; 0 where it finds none. Cheap where no job has one.
+  std::int32_t priority(std::string_view resource, const Value& parameters) const;
 
   /// The names of those resources that nothing maps, each once, in order. A lambda:invoke counts by its function; where
   /// that is computed it cannot be checked and is left out.
@@ -68,6 +71,7 @@ class Integrations {
                                                  std::string_view request_id) const;
 
   std::vector<Job> jobs_;
+  bool has_priorities_;
 };
 
 /// The task's result: `result` as it is, or within what `wrapping` says.

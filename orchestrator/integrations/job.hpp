@@ -34,6 +34,7 @@ struct Job {
   StdoutMode stdout_mode = StdoutMode::json;
   WorkingDirectory cwd = WorkingDirectory::jobs_folder;
   Interrupted interrupted = Interrupted::rerun;
+  std::int32_t priority = 0;  ///< of its tasks that wait for a slot; higher goes first. Rank 0's alone
   std::string folder;  ///< absolute: the folder of jobs.json, to which relative paths refer
 };
 

@@ -172,6 +172,14 @@ std::optional<Problem> read_field(const std::string& field, const Json& json, Jo
   if (field == "interrupted") {
     return keep(read_word(json, field, kInterrupted), job.interrupted);
   }
+  if (field == "priority") {
+    constexpr std::int64_t kMost = 1'000'000;
+    if (!json.is_number_integer() || json.get<double>() < -kMost || json.get<double>() > kMost) {
+      return fmt::format("field 'priority' must be a whole number from {} to {}", -kMost, kMost);
+    }
+    job.priority = json.get<std::int32_t>();
+    return std::nullopt;
+  }
   if (field == "cores" || field == "ranks") {
     return check_one(json, field);
   }

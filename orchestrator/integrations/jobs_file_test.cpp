@@ -93,6 +93,17 @@ TEST(JobsFile, AcceptsWhatEveryJobHasAnyway) {
   EXPECT_EQ(entry_refusal(R"("exec":["a"],"ranks":1,"cores":1,"interrupted":"rerun")"), "accepted");
 }
 
+TEST(JobsFile, ReadsPriorities) {
+  const JobsFile file = accepted(
+      R"({"jobs":[{"resource":"job:a","builtin":"noop","priority":-3},{"resource":"job:b","builtin":"noop"}]})");
+  EXPECT_EQ(file.jobs[0].priority, -3);
+  EXPECT_EQ(file.jobs[1].priority, 0);
+  for (const char* wrong : {"1.5", "\"high\"", "1000001", "18446744073709551615"}) {
+    EXPECT_THAT(entry_refusal(fmt::format(R"("builtin":"noop","priority":{})", wrong)),
+                HasSubstr("field 'priority' must be a whole number from -1000000 to 1000000"));
+  }
+}
+
 TEST(JobsFile, SaysWhereTextIsNotJson) {
   EXPECT_THAT(refusal("{\"jobs\": [\n  }"), HasSubstr("jobs.json: line 2, column 3: "));
   EXPECT_THAT(refusal(""), HasSubstr("jobs.json: line 1, column"));

@@ -235,7 +235,10 @@ void Service::settle(std::uint32_t rank) {
 
 void Service::perform(engine::DispatchTask& dispatch) {
   awaited_.try_emplace(to_worker(dispatch.id));
-  queue_.push_back(std::move(dispatch));
+  const asl::State& state = dispatch.machine->state(dispatch.state);
+  const std::int32_t priority =
+      parts_.integrations.priority(std::get<asl::Task>(state.detail).resource, dispatch.parameters);
+  queue_.push(priority, dispatch.id.execution, std::move(dispatch));
 }
 
 void Service::perform(const engine::CancelTask& cancel) {
@@ -257,7 +260,7 @@ void Service::perform(const engine::CancelTask& cancel) {
 /// Where most of the queue is cancelled: a long task may keep it from moving, and it must not pin what is over.
 void Service::drop_cancelled() {
   if (cancelled_ * 2 > queue_.size()) {
-    std::erase_if(queue_, [this](const engine::DispatchTask& task) { return !awaited_.contains(to_worker(task.id)); });
+    queue_.erase_if([this](const engine::DispatchTask& task) { return !awaited_.contains(to_worker(task.id)); });
     cancelled_ = 0;
   }
 }
@@ -270,8 +273,7 @@ void Service::perform(const engine::EndExecution& end) {
 void Service::hand_out() {
   std::size_t room = parts_.fleet.room();
   while (room > 0 && !queue_.empty()) {
-    engine::DispatchTask next = std::move(queue_.front());
-    queue_.pop_front();
+    engine::DispatchTask next = queue_.pop();
     const auto known = awaited_.find(to_worker(next.id));
     if (known == awaited_.end()) {
       --cancelled_;

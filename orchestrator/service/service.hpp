@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "engine/engine.hpp"
+#include "fleet/fair_queue.hpp"
 #include "fleet/fleet.hpp"
 #include "integrations/integration.hpp"
 #include "journal/journal.hpp"
@@ -122,7 +123,8 @@ class Service {
   std::mt19937_64 random_;
   engine::Step step_;
   std::deque<WaitingEffect> effects_;       // in order; released as the journal becomes durable
-  std::deque<engine::DispatchTask> queue_;  // released, but the fleet has no room yet; cancelled ones among them
+  /// Released, but the fleet has no room yet; by execution. Cancelled ones among them.
+  fleet::FairQueue<engine::DispatchTask> queue_;
   std::size_t cancelled_ = 0;               // of queue_
   std::unordered_map<worker::DispatchId, Awaited, worker::DispatchIdHash> awaited_;
   std::vector<engine::TaskOutcome> refused_;  // dispatches that failed before they reached a worker

@@ -38,6 +38,21 @@ class Pipelines(LockstepCase):
             result = self.run_machine(machine, jobs, list(range(40)), mode)
             self.assertEqual((result.status, result.out), (0, json.dumps(list(range(40)), separators=(",", ":")) + "\n"), result.err)
 
+    def test_of_tasks_that_wait_those_of_higher_priority_go_first(self):
+        kind = {"StartAt": "K", "States": {
+            "K": {"Type": "Choice", "Choices": [{"Variable": "$", "NumericGreaterThan": 3, "Next": "High"}], "Default": "Low"},
+            "High": {"Type": "Task", "Resource": "job:high", "End": True}, "Low": {"Type": "Task", "Resource": "job:low", "End": True}}}
+        machine = {"StartAt": "M", "States": {"M": {"Type": "Map", "End": True, "ItemProcessor": kind}}}
+        jobs = [{"resource": "job:" + name, "exec": ["sh", "-c", "read x; echo $x >> order"], **fields}
+                for name, fields in (("low", {}), ("high", {"priority": 2}))]
+        for mode in ("alone", "ranks"):
+            self.write("order", "")
+            slots = ["--slots", "1"] if mode == "alone" else ["--slots", "1", "--ranks", "2"]
+            result = self.run_machine(machine, jobs, list(range(7)), "alone", slots)
+            self.assertEqual(result.status, 0, result.err)
+            with open(self.path("order")) as file:
+                self.assertEqual(file.read().split(), ["4", "5", "6", "0", "1", "2", "3"])
+
     def test_tasks_run_on_the_worker_ranks(self):
         machine = {"StartAt": "M", "States": {"M": {"Type": "Map", "End": True, "ItemProcessor": self.task("job:rank")}}}
         jobs = [{"resource": "job:rank", "exec": ["sh", "-c", "sleep 0.05; echo $LOCKSTEP_RANK"]}]
