@@ -13,8 +13,8 @@ PATIENCE = "0.05"  # of LOCKSTEP_PATIENCE: silences of 30 s become 1.5 s
 
 
 class Ranks(LockstepCase):
-    def begin(self, job, items=12, arguments=(), fields={}, task_fields={}, lost=None):
-        """Starts a Map over a job's tasks on three ranks; `ranks` is its pids by rank, once all have begun."""
+    def begin(self, job, items=12, arguments=(), fields={}, task_fields={}, lost=None, patience=PATIENCE, ranks=3):
+        """Starts a Map over a job's tasks; self.ranks is the pids by rank, once tasks have begun on every worker."""
         self.write("jobs.json", {"jobs": [{"resource": "job:j", "exec": ["sh", "-c", job], **fields}]})
         processor = self.task("job:j", **task_fields)
         if lost:
@@ -23,18 +23,18 @@ class Ranks(LockstepCase):
             "Type": "Map", "End": True, "ItemProcessor": processor}}})
         self.items = list(range(items))
         self.process = subprocess.Popen(
-            [LOCKSTEP, "run", "machine.asl.json", "--dir", self.path("run"), "--input", json.dumps(self.items), "--ranks", "3", "--quiet",
+            [LOCKSTEP, "run", "machine.asl.json", "--dir", self.path("run"), "--input", json.dumps(self.items), "--ranks", str(ranks), "--quiet",
              *arguments], cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=dict(os.environ, LOCKSTEP_PATIENCE=PATIENCE))
+            env=dict(os.environ, LOCKSTEP_PATIENCE=patience))
         self.addCleanup(self.process.kill)
         deadline = time.monotonic() + 60
-        while len(self.workers()) < 2:
+        while len(self.workers()) < ranks - 1:
             self.assertLess(time.monotonic(), deadline)
             self.assertIsNone(self.process.poll(), self.process.stderr.read() if self.process.poll() is not None else "")
             time.sleep(0.05)
         # Rank 0 is the workers' sibling that is none of them.
-        mpirun = parent(self.workers()[1])
         self.ranks = dict(self.workers())
+        mpirun = next(parent(pid) for pid in self.ranks.values() if is_alive(pid))
         self.ranks[0] = next(pid for pid in children(mpirun) if pid not in self.ranks.values() and name(pid) == "lockstep")
 
     def workers(self):
@@ -198,6 +198,75 @@ class Ranks(LockstepCase):
         status, out, errors = self.end()
         self.assertEqual((status, out), (75, ""), errors)
         self.assertIn("rank 0 has ended without a result", errors[-1])
+
+    def test_a_worker_that_misses_rank_0_starts_nothing(self):
+        # A long task with short ones behind it on the same rank: it ends when rank 0 has been missed for long enough.
+        job = (": > began-$LOCKSTEP_RANK-$PPID-$$; read x; : > item-$x-$$; if [ $x = 60 ]; then : > long; "
+               "until test -e go; do sleep 0.02; done; fi; echo $x")
+        self.begin(job, items=200, arguments=["--slots", "1"], patience="0.2", ranks=2)
+        self.wait_for_file("long")
+        os.kill(self.ranks[0], signal.SIGSTOP)
+        time.sleep(2.5)  # a fifth of 10 s, and some more
+        before = self.beginnings()
+        self.write("go", "")
+        self.wait_for_end(self.ranks[1])
+        self.assertEqual(self.beginnings(), before)
+        os.kill(self.ranks[0], signal.SIGCONT)
+        status, out, errors = self.end()
+        self.assertEqual((status, out), (69, ""), errors)
+        resumed = self.resume()
+        self.assertEqual((resumed.status, resumed.value), (0, self.items), resumed.err)
+
+    def test_a_worker_that_misses_rank_0_kills_its_tasks_and_ends_later(self):
+        self.begin(self.endless, patience="0.1")
+        tasks = {rank: self.task_of(rank) for rank in (1, 2)}
+        os.kill(self.ranks[0], signal.SIGSTOP)
+        stopped = time.monotonic()
+        for rank, task in tasks.items():
+            self.wait_for_end(task)
+            self.assertGreater(time.monotonic() - stopped, 2.0 - 0.3, "20 s, a tenth, counted from a beat before")
+        self.assertTrue(any(is_alive(self.ranks[rank]) for rank in tasks), "they wait on for rank 0 without their tasks")
+        for rank in tasks:
+            self.wait_for_end(self.ranks[rank])
+            self.assertGreater(time.monotonic() - stopped, 3.0 - 0.3, "30 s, a tenth")
+        os.kill(self.ranks[0], signal.SIGCONT)
+        status, out, errors = self.end()
+        self.assertEqual((status, out), (69, ""), errors)
+
+    def test_tasks_of_a_silent_worker_are_handed_on_only_when_it_must_have_ended(self):
+        self.begin(self.counted, items=8, patience="0.1")
+        os.kill(self.ranks[1], signal.SIGSTOP)
+        stopped = time.time()
+        status, out, errors = self.end()
+        self.assertEqual((status, json.loads(out)), (0, self.items), errors)
+        again = [item for item, count in self.beginnings().items() if count > 1]
+        self.assertGreater(len(again), 0)
+        for item in again:
+            last = max(os.stat(self.path(entry)).st_mtime for entry in os.listdir(self.folder) if entry.startswith("item-%d-" % item))
+            self.assertGreater(last - stopped, 3.0 - 0.3, "30 s, a tenth, counted from a beat before")
+
+    def test_a_task_that_takes_three_ranks_with_it_is_lost(self):
+        job = ": > began-$LOCKSTEP_RANK-$PPID-$$; read x; test $x != 2 || kill -9 $PPID; sleep 0.1; echo $x"
+        self.begin(job, items=8, arguments=["--slots", "1"], ranks=5, task_fields={
+            "Catch": [{"ErrorEquals": ["Lockstep.WorkerLost"], "Next": "Lost"}]}, lost={"Type": "Pass", "End": True})
+        status, out, errors = self.end()
+        self.assertEqual(status, 0, errors)
+        result = json.loads(out)
+        self.assertEqual([value for value in result if value != result[2]], [0, 1, 3, 4, 5, 6, 7])
+        self.assertIn("in flight on 3 ranks that were lost", result[2]["Cause"])
+        self.assertEqual(len([line for line in errors if "is lost: process" in line]), 3, errors)
+
+    def wait_for_file(self, name):
+        deadline = time.monotonic() + 60
+        while not os.path.exists(self.path(name)):
+            self.assertLess(time.monotonic(), deadline, name)
+            time.sleep(0.01)
+
+    def wait_for_end(self, pid):
+        deadline = time.monotonic() + 60
+        while is_alive(pid):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
 
     def test_nothing_outlives_mpirun(self):
         self.begin(self.endless)
