@@ -1,4 +1,5 @@
 // $now, $millis, $fromMillis, $toMillis: date and time pictures (XPath F&O 9.8.4).
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdlib>
@@ -187,6 +188,29 @@ std::vector<Part> parse_picture(std::string_view picture) {
   return parts;
 }
 
+// A picture, ready for use.
+struct Picture {
+  std::string text;
+  std::vector<Part> parts;
+  std::unique_ptr<Regex> reader;  // what text in this picture matches; made when it is first needed
+};
+
+// Expressions use the same few pictures again and again: those that were used last stay ready.
+Picture& picture_of(std::string_view text) {
+  thread_local std::array<Picture, 8> recent;
+  thread_local std::size_t oldest = 0;
+  const auto known =
+      std::find_if(recent.begin(), recent.end(), [&](const Picture& p) { return !p.parts.empty() && p.text == text; });
+  if (known != recent.end()) {
+    return *known;
+  }
+  std::vector<Part> parts = parse_picture(text);
+  Picture& picture = recent[oldest];
+  oldest = (oldest + 1) % recent.size();
+  picture = {std::string(text), std::move(parts), nullptr};
+  return picture;
+}
+
 std::string in_case(std::string_view text, Names names) {
   return names == Names::upper ? to_upper(text) : names == Names::lower ? to_lower(text) : std::string(text);
 }
@@ -289,7 +313,7 @@ std::string format_date(double millis, std::string_view picture, const Item& tim
   }
   const double local = millis + (60 * offset.hours + offset.minutes) * 60 * 1000;
   std::string out;
-  for (const Part& part : parse_picture(picture)) {
+  for (const Part& part : picture_of(picture).parts) {
     out += part.component == '\0' ? part.literal : format_component(part, local, offset);
   }
   return out;
@@ -458,20 +482,26 @@ double assemble(Components& c, double now) {
   return millis - offset * 60 * 1000;
 }
 
-Item parse_date(Evaluator& e, const Item& timestamp, std::string_view picture) {
-  const std::vector<Part> parts = parse_picture(picture);
-  std::string pattern = "^";
-  for (const Part& part : parts) {
-    pattern += "(" + pattern_of_part(part) + ")";
+Item parse_date(Evaluator& e, const Item& timestamp, std::string_view text) {
+  Picture& picture = picture_of(text);
+  const std::vector<Part>& parts = picture.parts;
+  if (picture.reader == nullptr) {
+    std::string pattern = "^";
+    for (const Part& part : parts) {
+      pattern += '(';
+      pattern += pattern_of_part(part);
+      pattern += ')';
+    }
+    pattern += "$";
+    e.spend(pattern.size());
+    std::string error;
+    picture.reader = Regex::compile(pattern, true, false, error);
   }
-  pattern += "$";
-  std::string error;
-  const auto regex = Regex::compile(pattern, true, false, error);
   Regex::Match match;
   bool found = false;
-  if (regex != nullptr) {
-    e.spend(pattern.size());
-    e.match_regex(*regex, timestamp, 0, match, found);
+  if (picture.reader != nullptr) {
+    e.spend(text.size());
+    e.match_regex(*picture.reader, timestamp, 0, match, found);
   }
   if (!found) {
     return {};

@@ -171,6 +171,13 @@ class Evaluator {
         const Item value = eval_variable(e, input, frame);
         return value.tag() == Tag::array ? unwrap(e, value) : value;
       }
+      case Shortcut::name:
+        if (input.tag() == Tag::node_object && depth_ + 2 <= limits_.depth) {
+          spend(1);
+          const Node* found = member_of(*e.items[0], *input.node());
+          return found != nullptr ? node_item(*found, input.count()) : Item();
+        }
+        break;
       case Shortcut::names:
       case Shortcut::variable_names:
         return follow_names(e, input, frame);
@@ -180,10 +187,10 @@ class Evaluator {
   Item follow_names(const Expr& e, Item input, Frame* frame);
   /// A member by name. The place where the last object had it is tried first: records of one shape are the rule.
   const Node* member_of(const Expr& step, const Node& object) {
-    const std::uint32_t hint = hints_[step.hint];
-    if (hint < object.size()) {
-      const Member& guess = object.member(hint);
-      if (guess.has_key(step.text, step.hash)) {
+    const Hint& hint = hints_[step.hint];
+    if (hint.place < object.size()) {
+      const Member& guess = object.member(hint.place);
+      if (guess.key_text == hint.key && guess.key_size == step.text.size()) {
         return &guess.value();
       }
     }
@@ -228,6 +235,7 @@ class Evaluator {
   // paths.cpp
   Item eval_path(const Expr& e, Item input, Frame* frame);
   Item eval_names(const Expr& e, std::size_t first, Item input);
+  std::size_t take_members(const Expr& step, Item list, Collector& out);
   void walk_names(const Expr& e, std::size_t at, Item item, Collector& out, Item& first, std::size_t& count);
   Item name_of(const Expr& step, Item input);
   Item units_of(Item value);
@@ -295,6 +303,12 @@ class Evaluator {
   void convert(const Item& item, Outcome& outcome);
   void prepare(const ProgramData& program, const Request& request, const Limits& limits);
 
+  /// Where a name was found last, and the text of the key there: a document has one text for all keys that are equal.
+  struct Hint {
+    const char* key = nullptr;
+    std::uint32_t place = 0;
+  };
+
   const ProgramData* program_ = nullptr;
   const Request* request_ = nullptr;
   Limits limits_{};
@@ -309,7 +323,7 @@ class Evaluator {
   Item* stack_top_ = nullptr;
   Item* stack_room_ = nullptr;
   std::vector<Item> globals_;
-  std::vector<std::uint32_t> hints_;                 // per name: where it was found last
+  std::vector<Hint> hints_;                          // per name of the program
   std::vector<const Value*> owners_;                 // of borrowed nodes
   std::deque<Value> adopted_;                        // owners that nobody else keeps
   std::vector<std::unique_ptr<ProgramData>> evals_;  // expressions compiled by $eval
@@ -346,6 +360,12 @@ class Evaluator::Collector {
   }
   std::size_t size() const { return static_cast<std::size_t>(e_.stack_top_ - e_.stack_) - base_; }
   Item& operator[](std::size_t i) { return e_.stack_[base_ + i]; }
+  /// Makes room for `count` more.
+  void reserve(std::size_t count) {
+    while (static_cast<std::size_t>(e_.stack_room_ - e_.stack_top_) < count) {
+      e_.grow_stack();
+    }
+  }
   Item to_array(bool sequence) { return e_.array_of(e_.stack_ + base_, size(), sequence); }
 
  private:

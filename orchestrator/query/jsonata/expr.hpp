@@ -103,6 +103,7 @@ enum class Shortcut : std::uint8_t {
   none,
   constant,       // a literal
   variable,       // a variable and nothing else
+  name,           // a
   names,          // a.b.c
   variable_names  // $x.b.c
 };

@@ -193,6 +193,16 @@ TEST(JsonataFunctions, TailCallsRunInConstantDepthAndOthersDoNot) {
             "tail-recursive. Depth=101 max=100");
 }
 
+TEST(JsonataPaths, FindNamesInRecordsOfAnyShape) {
+  constexpr std::string_view kRecords =
+      R"({"r":[{"":1,"abc":2},{"":3,"abc":4},{"abc":5,"":6},{"x":7},8,{"abc":[9,10]}]})";
+  EXPECT_EQ(q("r.abc", kRecords), "[2,4,5,9,10]");
+  EXPECT_EQ(q("r.\"\"", kRecords), "[1,3,6]");
+  EXPECT_EQ(q("r[[0..2]][abc>3].(`` & abc)", kRecords), R"(["34","65"])");
+  EXPECT_EQ(q("r[[0,1]].($eval('abc') & `` & $eval('``'))", kRecords), R"(["211","433"])");
+  EXPECT_EQ(q("r[[0..2]]{$string(abc): ``}", kRecords), R"({"2":1,"4":3,"5":6})");
+}
+
 TEST(JsonataFunctions, ScopesAndClosures) {
   EXPECT_EQ(q("($x := 1; ($x := 2); $x)"), "1");
   EXPECT_EQ(q("($x := 1; $f := function(){$x}; $x := 5; $f())"), "5");

@@ -8,13 +8,18 @@ namespace lockstep::jsonata {
 
 const Node* Evaluator::find_member(const Expr& step, const Node& object) {
   const std::size_t size = object.size();
+  Hint& hint = hints_[step.hint];
+  if (hint.place < size && object.member(hint.place).has_key(step.text, step.hash)) {
+    hint.key = object.member(hint.place).key_text;
+    return &object.member(hint.place).value();
+  }
   if (size > 12) {
     return object.find(step.text, step.hash);
   }
   for (std::uint32_t i = 0; i < size; ++i) {
     const Member& member = object.member(i);
     if (member.has_key(step.text, step.hash)) {
-      hints_[step.hint] = i;
+      hint = {member.key_text, i};
       return &member.value();
     }
   }
@@ -55,6 +60,39 @@ Item Evaluator::follow_names(const Expr& e, Item input, Frame* frame) {
       return eval(e, input, frame);
     }
   }
+}
+
+// Records' members that are no arrays, the usual end of a path; stops at the first element that gives anything else,
+// and says which.
+std::size_t Evaluator::take_members(const Expr& step, Item list, Collector& out) {
+  const std::size_t size = size_of(list);
+  out.reserve(size);
+  Item* to = stack_top_;
+  std::size_t k = 0;
+  // Whether the element was as usual.
+  const auto take = [&](const Node& record, std::uint32_t owner) {
+    const Node* value = member_of(step, record);
+    if (value != nullptr && value->is_array()) {
+      return false;
+    }
+    if (value != nullptr) {
+      *to++ = node_item(*value, owner);
+    }
+    return true;
+  };
+  if (list.tag() == Tag::node_array) {
+    const Node& array = *list.node();
+    while (k < size && array.at(k).is_object() && take(array.at(k), list.count())) {
+      ++k;
+    }
+  } else if (list.tag() == Tag::array) {
+    const Item* items = list.array()->items;
+    while (k < size && items[k].tag() == Tag::node_object && take(*items[k].node(), items[k].count())) {
+      ++k;
+    }
+  }
+  stack_top_ = to;
+  return k;
 }
 
 // --- paths of names only: no sequence is built between the steps ---
@@ -98,21 +136,10 @@ Item Evaluator::eval_names(const Expr& e, std::size_t first_step, Item input) {
   spend(size);
   const bool last = i + 1 == steps;
   const Expr& step = *e.items[i];
-  for (std::size_t k = 0; k < size; ++k) {
-    const Item item = at(at_item, k);
-    // The usual case first: a record's member that is no array.
-    if (last && item.tag() == Tag::node_object) {
-      const Node* node = member_of(step, *item.node());
-      if (node == nullptr) {
-        continue;
-      }
-      if (!node->is_array()) {
-        ++count;
-        out.push(node_item(*node, item.count()));
-        continue;
-      }
-    }
-    walk_names(e, i, item, out, first, count);
+  std::size_t k = last ? take_members(step, at_item, out) : 0;
+  count = out.size();
+  for (; k < size; ++k) {
+    walk_names(e, i, at(at_item, k), out, first, count);
   }
   if (count == 1 && first.is_array() && !is_sequence(first)) {
     return first;

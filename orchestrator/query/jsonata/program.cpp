@@ -197,9 +197,7 @@ void Evaluator::prepare(const ProgramData& program, const Request& request, cons
   }
   steps_behind_ -= steps_left_;
   stack_end_ = stack_limit_of_this_thread();
-  if (hints_.size() < program.hints) {
-    hints_.resize(program.hints, 0);  // those of another program are guesses as good as any
-  }
+  hints_.assign(program.hints, Hint{});  // those of another evaluation may name keys that are gone
   root_ = request.input != nullptr ? from_value(*request.input) : Item();
   globals_.clear();
   for (std::size_t i = 0; i < program.globals.size(); ++i) {
@@ -302,6 +300,7 @@ Item Evaluator::eval_text(std::string_view text, bool has_focus, Item focus, con
   data->level = program_->level;
   data->source = text;
   data->inner = true;
+  data->hints = static_cast<std::uint32_t>(hints_.size());  // places of its own, behind those of the others
   spend(text.size());
   try {
     jsonata::parse(*data);
@@ -310,7 +309,7 @@ Item Evaluator::eval_text(std::string_view text, bool has_focus, Item focus, con
   } catch (const Problem& inner) {
     throw fail_with("D3120", inner);
   }
-  hints_.resize(std::max<std::size_t>(hints_.size(), data->hints), 0);
+  hints_.resize(data->hints);
   ++captures_;
   const ProgramData& program = *evals_.emplace_back(std::move(data));
   try {

@@ -284,7 +284,9 @@ class Resolver {
     } else if (only_names && !e.keep_singleton_array) {
       e.path_kind = e.items.front()->type == ExprType::variable ? PathKind::variable : PathKind::names;
       if (!e.keep_array && e.plain && (e.path_kind == PathKind::names || e.items.size() > 1)) {
-        e.shortcut = e.path_kind == PathKind::names ? Shortcut::names : Shortcut::variable_names;
+        e.shortcut = e.path_kind != PathKind::names ? Shortcut::variable_names
+                     : e.items.size() == 1          ? Shortcut::name
+                                                    : Shortcut::names;
       }
     }
   }

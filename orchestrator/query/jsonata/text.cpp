@@ -1,5 +1,6 @@
 #include "query/jsonata/text.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -169,8 +170,13 @@ void append_number(std::string& out, double value) {
 
 double to_precision_15(double value) {
   char buffer[40];
-  std::snprintf(buffer, sizeof buffer, "%.15g", value);
-  return std::strtod(buffer, nullptr);
+  char* end = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific).ptr;
+  const auto digits = std::count_if(buffer, std::find(buffer, end, 'e'), [](char c) { return c >= '0' && c <= '9'; });
+  if (digits > 15) {
+    end = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific, 14).ptr;
+    std::from_chars(buffer, end, value);
+  }
+  return value;
 }
 
 void append_quoted(std::string& out, std::string_view text) {

@@ -244,6 +244,9 @@ std::string_view Evaluator::group_key(const Expr& group, Item key) {
     throw p;
   }
   const std::string_view text = key.as_string();
+  if (text.empty() || text.front() != '_') {
+    return text;
+  }
   if (text == "_jsonata_lambda" || text == "_jsonata_function") {
     Problem p = problem("D1013", group.position);
     p.value_json = describe(key);
