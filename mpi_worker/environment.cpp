@@ -14,10 +14,11 @@ bool starts_with_one_of(std::string_view name, std::initializer_list<std::string
 
 /// Variables that a task gets from us, so that those of a surrounding run do not shine through.
 bool is_ours(std::string_view name) {
-  static constexpr std::array<std::string_view, 15> kNames{
-      "LOCKSTEP_RUN_ID", "LOCKSTEP_RUN_DIR",    "LOCKSTEP_RANK",     "LOCKSTEP_HOST",        "LOCKSTEP_CPUS",
-      "LOCKSTEP_STATE",  "LOCKSTEP_ITEM_INDEX", "LOCKSTEP_ATTEMPT",  "LOCKSTEP_TASK_DIR",    "LOCKSTEP_TASK_TOKEN",
-      "LOCKSTEP_JOB",    "LOCKSTEP_EXECUTION",  "LOCKSTEP_DEADLINE", "LOCKSTEP_STATUS_FILE", "LOCKSTEP_HEARTBEAT_FD"};
+  static constexpr std::array<std::string_view, 16> kNames{
+      "LOCKSTEP_RUN_ID",   "LOCKSTEP_RUN_DIR",     "LOCKSTEP_RANK",         "LOCKSTEP_HOST",
+      "LOCKSTEP_CPUS",     "LOCKSTEP_STATE",       "LOCKSTEP_ITEM_INDEX",   "LOCKSTEP_ATTEMPT",
+      "LOCKSTEP_TASK_DIR", "LOCKSTEP_TASK_TOKEN",  "LOCKSTEP_JOB",          "LOCKSTEP_EXECUTION",
+      "LOCKSTEP_DEADLINE", "LOCKSTEP_STATUS_FILE", "LOCKSTEP_HEARTBEAT_FD", "LOCKSTEP_TERMINAL"};
   return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 

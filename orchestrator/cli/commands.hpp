@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace lockstep::cli {
@@ -22,7 +23,17 @@ int export_command(const Arguments& arguments);
 int fsck_command(const Arguments& arguments);
 int logs_command(const Arguments& arguments);
 
-/// Prints `lockstep: MESSAGE` to stderr, a line for each of the message's.
+/// Prints `lockstep: MESSAGE` to stderr, a line for each of the message's. Any thread.
 void complain(const std::string& message);
+
+/// Whoever draws on standard error: other lines have to go through it.
+class Screen {
+ public:
+  virtual ~Screen() = default;
+  /// Whole lines. Any thread.
+  virtual void write(std::string_view lines) = 0;
+};
+/// While there is one, complain() writes there. Borrowed; null: to standard error.
+void set_screen(Screen* screen);
 
 }  // namespace lockstep::cli

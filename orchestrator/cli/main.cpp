@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <mutex>
 #include <string>
 
 #include "cli/commands.hpp"
@@ -109,7 +110,15 @@ void occupy_standard_streams() {
   }
 }
 
+std::mutex screen_mutex;
+Screen* screen = nullptr;
+
 }  // namespace
+
+void set_screen(Screen* one) {
+  const std::lock_guard lock(screen_mutex);
+  screen = one;
+}
 
 void complain(const std::string& message) {
   std::string line;
@@ -117,6 +126,11 @@ void complain(const std::string& message) {
     const std::size_t end = std::min(message.find('\n', at), message.size());
     line += "lockstep: " + worker::printable(std::string_view(message).substr(at, end - at)) + "\n";
     at = end + 1;
+  }
+  const std::lock_guard lock(screen_mutex);
+  if (screen != nullptr) {
+    screen->write(line);
+    return;
   }
   // One write, so that lines of several ranks don't mix.
   if (::write(STDERR_FILENO, line.data(), line.size()) < 0) {

@@ -9,6 +9,8 @@
 #include <thread>
 
 #include "cli/exit_status.hpp"
+#include "cli/progress.hpp"
+#include "cli/terminal.hpp"
 #include "fleet/launch.hpp"
 #include "fleet/local_fleet.hpp"
 #include "fleet/mpi_world.hpp"
@@ -83,8 +85,39 @@ std::string banner(const service::Session& session, const service::RunFolder& fo
   if (!found.is_new) {
     resumed = fmt::format("; goes on after event {}", found.tail.next_seq - 1);
   }
-  return fmt::format("execution {} on {}; run folder {}{}", session.plan().request.name, fleet.describe(),
+  const char* job = std::getenv("SLURM_JOB_ID");
+  return fmt::format("version {}, execution {} on {}{}; run folder {}{}", LOCKSTEP_VERSION,
+                     session.plan().request.name, fleet.describe(), job != nullptr ? fmt::format(", job {}", job) : "",
                      folder.path(), resumed);
+}
+
+/// Both that want to see what happens; either may be null.
+class Observers final : public service::Observer {
+ public:
+  Observers(service::Observer* first, service::Observer* second) : all_{first, second} {}
+  void on_event(const engine::Event& event, const engine::Engine& engine) override {
+    for (service::Observer* one : all_) {
+      if (one != nullptr) {
+        one->on_event(event, engine);
+      }
+    }
+  }
+  void on_outcome(const worker::Outcome& outcome, const engine::Engine& engine) override {
+    for (service::Observer* one : all_) {
+      if (one != nullptr) {
+        one->on_outcome(outcome, engine);
+      }
+    }
+  }
+
+ private:
+  std::array<service::Observer*, 2> all_;
+};
+
+void tell(const Progress& progress, report::SummaryFacts facts) {
+  for (const std::string& line : progress.summary(std::move(facts))) {
+    complain(line);
+  }
 }
 
 }  // namespace
@@ -118,6 +151,11 @@ int as_owner(const std::string& command, const Arguments& arguments, const Resul
     plan.program = fs::read_symlink("/proc/self/exe", error).string();
     plan.argv = {command};
     plan.argv.insert(plan.argv.end(), arguments.begin(), arguments.end());
+    // Rank 0 writes through mpirun's pipe, and would not know that there is a terminal.
+    unsetenv(kTerminalVariable);
+    if (const auto terminal = Terminal::find()) {
+      setenv(kTerminalVariable, terminal->description().c_str(), 1);
+    }
     const auto status = fleet::launch(plan);
     return status ? *status : report(status.error());
   }
@@ -200,24 +238,36 @@ int carry_out(const service::RunFolder& folder, service::Plan plan, std::unique_
   settings.grace = std::chrono::milliseconds(static_cast<std::int64_t>(options.grace * 1000));
   settings.spool = session.plan().request.type == "EXPRESS" ? worker::SpoolUse::none : worker::SpoolUse::results;
   const std::unique_ptr<fleet::Fleet> fleet = make_fleet(std::move(settings));
+  std::unique_ptr<Progress> progress;
   if (!options.quiet) {
     complain(banner(session, folder, *fleet));
+    progress = std::make_unique<Progress>(*fleet, session.execution());
   }
-  const auto began = std::chrono::steady_clock::now();
-  const auto end = session.run(*fleet, history.get());
+  Observers observers(history.get(), progress.get());
+  const auto end = session.run(*fleet, &observers);
+  if (progress != nullptr) {
+    progress->stop();
+  }
   const Result<void> written = close_history();
   if (!end) {
     return report(end.error());
   }
   if (end->interrupted) {
-    complain(fmt::format("stopped by {} with work left; go on with: lockstep resume --dir {}",
-                         strsignal(signals.stop.signal.load()), folder.path()));
+    report::SummaryFacts facts{.interrupted = true, .because = strsignal(signals.stop.signal.load())};
+    facts.next = fmt::format("lockstep resume --dir {}", folder.path());
+    if (progress != nullptr) {
+      tell(*progress, std::move(facts));
+    } else {
+      complain(fmt::format("stopped by {} with work left; go on with: {}", facts.because, facts.next));
+    }
     return kInterrupted;
   }
-  if (!options.quiet) {
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-    complain(fmt::format("{} in {:.1f} s, {} tasks", end->finished.exit_status == kSucceeded ? "SUCCEEDED" : "FAILED",
-                         took.count(), end->dispatched));
+  if (progress != nullptr) {
+    report::SummaryFacts facts;
+    if (end->finished.exit_status != kSucceeded && session.plan().request.type != "EXPRESS") {
+      facts.next = fmt::format("lockstep redrive --dir {}", folder.path());
+    }
+    tell(*progress, std::move(facts));
   }
   const int status = print_result(end->finished);
   return written ? status : report(written.error());

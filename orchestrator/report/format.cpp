@@ -74,6 +74,25 @@ std::string duration(std::int64_t microseconds) {
   return fmt::format("{}{:02}:{:02}:{:02}", days, seconds % kDay / kHour, seconds % kHour / kMinute, seconds % kMinute);
 }
 
+std::string brief(std::int64_t microseconds) {
+  constexpr std::int64_t kMinute = 60;
+  constexpr std::int64_t kHour = 60 * kMinute;
+  constexpr std::int64_t kDay = 24 * kHour;
+  const std::int64_t us = std::max<std::int64_t>(microseconds, 0);
+  const std::int64_t seconds = us / kMicrosPerSecond;
+  if (seconds < 1) {
+    return fmt::format("{:.2g} s", static_cast<double>(us) / kMicrosPerSecond);
+  }
+  if (seconds < kMinute) {
+    return fmt::format("{} s", seconds);
+  }
+  if (seconds < kHour) {
+    return fmt::format("{} m", seconds / kMinute);
+  }
+  return seconds < kDay ? fmt::format("{} h {} m", seconds / kHour, seconds % kHour / kMinute)
+                        : fmt::format("{} d {} h", seconds / kDay, seconds % kDay / kHour);
+}
+
 std::string grouped(std::uint64_t number) {
   std::string text = std::to_string(number);
   for (std::size_t at = text.size(); at > 3; at -= 3) {

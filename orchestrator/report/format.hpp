@@ -18,6 +18,9 @@ std::string local_time_ms(Timestamp time);
 /// "00:12:04", from a day on "3-00:12:04", as Slurm writes it. Below a minute with milliseconds: "4.250 s".
 std::string duration(std::int64_t microseconds);
 
+/// About how long, in two words: "42 s", "17 m", "3 h 47 m", "2 d 4 h"; below a second "0.25 s".
+std::string brief(std::int64_t microseconds);
+
 /// "41,207"
 std::string grouped(std::uint64_t number);
 

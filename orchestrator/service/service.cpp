@@ -341,6 +341,9 @@ bool Service::take_outcomes() {
       const integrations::Wrapping wrapping = std::move(known->second.wrapping);
       awaited_.erase(known);
       if (!is_doubtful) {
+        if (parts_.observer != nullptr) {
+          parts_.observer->on_outcome(ended, parts_.engine);
+        }
         take_now(to_engine_outcome(ended, wrapping));
       }
     }

@@ -24,11 +24,14 @@
 
 namespace lockstep::service {
 
-/// Sees every Event after it was applied, before it goes to the journal: history files, progress lines.
+/// Sees what happens: history files, progress. On the service's thread; must not block.
 class Observer {
  public:
   virtual ~Observer() = default;
+  /// Every Event after it was applied, before it goes to the journal.
   virtual void on_event(const engine::Event& event, const engine::Engine& engine) = 0;
+  /// What a worker has sent, before the engine takes it.
+  virtual void on_outcome(const worker::Outcome& /*outcome*/, const engine::Engine& /*engine*/) {}
 };
 
 /// What came in from a signal handler. Only lock-free atomics: safe in a handler.

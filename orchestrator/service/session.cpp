@@ -138,6 +138,10 @@ Result<std::unique_ptr<Session>> Session::open(const RunFolder& folder, Plan pla
   return session;
 }
 
+const engine::Execution* Session::execution() const {
+  return engine_.find(kExecution);
+}
+
 Result<std::optional<Finished>> Session::ended() {
   for (const engine::Event& event : run_->recovered.endings) {
     const auto end = to_end(event);

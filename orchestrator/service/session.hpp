@@ -55,6 +55,8 @@ class Session {
   journal::Epoch epoch() const { return run_->lease->epoch(); }
   /// What was found, for the banner.
   const journal::Recovered& recovered() const { return run_->recovered; }
+  /// As it stands; null before it has started.
+  const engine::Execution* execution() const;
   /// How the execution ended, if the journal says so. It is kept in the folder then.
   Result<std::optional<Finished>> ended();
 

@@ -1,0 +1,183 @@
+// A run as it goes on, counted from its Events as they happen: what progress lines, bars and the summary show. Costs a
+// few increments for an Event, formats nothing, and its memory is bounded by the definition and what is failing.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/engine.hpp"
+
+namespace lockstep::report {
+
+/// A Map's iterations, over all its visits that go on at the same time.
+struct MapCounts {
+  std::uint32_t live = 0;  ///< visits
+  std::uint64_t total = 0;
+  std::uint64_t started = 0;
+  std::uint64_t ok = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t aborted = 0;  ///< given up because another failed
+
+  std::uint64_t done() const { return ok + failed + aborted; }
+  std::uint64_t running() const { return started > done() ? started - done() : 0; }
+};
+
+/// Where something happened. `item`: index in the innermost Map around it.
+struct Place {
+  asl::StateId state = asl::StateId::none;
+  std::optional<std::uint32_t> item;
+};
+
+/// A task that a worker has done.
+struct TaskUse {
+  engine::DispatchId id;
+  Timestamp started, ended;  ///< on the worker's clock
+  std::chrono::microseconds cpu{0};
+  std::int64_t max_rss_kib = 0;  ///< 0: not known
+  std::uint32_t rank = 0;
+  bool failed = false;
+};
+
+struct SlowTask {
+  std::int64_t us = 0;
+  Place place;
+  std::uint32_t rank = 0;
+};
+
+/// Failures that nothing retried, of one error and one kind of cause.
+struct FailureKind {
+  std::string error;
+  std::string cause;  ///< the first line of the first
+  std::string end;    ///< the last line of its cause, where it has several: mostly the end of stderr
+  std::uint64_t count = 0;
+  std::uint64_t caught = 0;  ///< of those
+  Place first;
+  Timestamp time;
+};
+
+/// What is worth a line of a log.
+struct Notice {
+  enum class Kind : std::uint8_t {
+    entered,  ///< the top machine has entered a state
+    left,     ///< it has left one that had work to do: `since`, and the counts of a Map
+    failed,   ///< an attempt has failed: `text` is error and cause, `then` what follows
+    missed    ///< `count` of them were left out before this: `text` names what
+  };
+  Kind kind = Kind::entered;
+  Timestamp time;
+  Place place;
+  std::string text;
+  std::string then;
+  Timestamp since;
+  std::uint64_t count = 0;
+  std::optional<MapCounts> map;
+};
+
+/// One thread.
+class RunCounts {
+ public:
+  /// Follows one execution from its ExecutionStarted on.
+  RunCounts() = default;
+  /// Follows one that goes on: counts what is live in it. It may be null: then it has yet to start.
+  void resume(const engine::Execution* execution);
+
+  void on_event(const engine::Event& event, const engine::Engine& engine);
+  /// Before the engine takes the outcome.
+  void on_task(const TaskUse& task, const engine::Engine& engine);
+
+  /// Null before the start.
+  const asl::StateMachine* machine() const { return machine_.get(); }
+  Timestamp started_at() const { return started_at_; }
+  engine::Status status() const { return status_; }
+  /// Error and cause of an execution that has failed, one line; else empty.
+  const std::string& end_text() const { return end_text_; }
+  /// "Survey/Measure[17]"
+  std::string name(const Place& place) const;
+
+  /// By StateId: strands that are in the state, and since when there is any.
+  const std::vector<std::uint64_t>& in_state() const { return in_state_; }
+  Timestamp busy_since(asl::StateId state) const { return busy_since_[index(state)]; }
+  const MapCounts& map(asl::StateId state) const { return maps_[index(state)]; }
+  /// Strands in Task states.
+  std::uint64_t in_tasks() const { return in_tasks_; }
+
+  std::uint64_t tasks_ok() const { return tasks_ok_; }
+  std::uint64_t tasks_failed() const { return tasks_failed_; }
+  std::uint64_t retries() const { return retries_; }
+  /// Of all tasks that came back from workers.
+  std::uint64_t tasks_done() const { return tasks_done_; }
+  std::chrono::microseconds busy() const { return busy_; }
+  std::chrono::microseconds cpu() const { return cpu_; }
+  std::int64_t max_rss_kib() const { return max_rss_kib_; }
+  /// The longest first, at most five.
+  const std::vector<SlowTask>& slowest() const { return slowest_; }
+  /// In the order in which they first came up; those beyond the most that are kept only as a number.
+  const std::vector<FailureKind>& failures() const { return failures_; }
+  std::uint64_t failures_not_kept() const { return failures_not_kept_; }
+
+  /// What there is to tell since the last call, in order. Rare enough to be read, whatever happens.
+  std::deque<Notice> take_notices();
+
+ private:
+  /// So many notices at once, and then one every few seconds.
+  struct Allowance {
+    const char* what;
+    double left = kMostAtOnce;
+    Timestamp at;
+    std::uint64_t missed = 0;
+
+    /// Whether one more would still be read.
+    bool take(Timestamp time);
+  };
+  struct Failing {
+    Place place;
+    Timestamp time;
+    std::string error, cause;
+  };
+
+  static std::size_t index(asl::StateId state) { return static_cast<std::size_t>(state); }
+  void begin(asl::StateMachinePtr machine, Timestamp time);
+  void enter(const engine::Event& event);
+  void leave(const engine::Event& event);
+  void end_visit(asl::StateId state);
+  void end(const engine::Event& event, engine::Status status);
+  MapCounts* owner_of(asl::StateId state);
+  void begin_failure(const engine::Event& event, const engine::Engine& engine, std::string_view error,
+                     std::string_view cause);
+  void end_failure(const engine::Event& event, std::string then, bool caught);
+  void count_failure(const Failing& failing, bool caught);
+  void tell(Notice notice, Allowance& allowance);
+  void tell_missed(Timestamp time, Allowance& allowance);
+
+  asl::StateMachinePtr machine_;
+  std::vector<std::string> names_;  // by StateId
+  Timestamp started_at_;
+  engine::Status status_ = engine::Status::running;
+  std::string end_text_;
+  std::vector<std::uint64_t> in_state_;
+  std::vector<Timestamp> busy_since_;
+  std::vector<MapCounts> maps_;
+  std::uint64_t in_tasks_ = 0, tasks_ok_ = 0, tasks_failed_ = 0, retries_ = 0, tasks_done_ = 0;
+  std::chrono::microseconds busy_{0}, cpu_{0};
+  std::int64_t max_rss_kib_ = 0;
+  std::vector<SlowTask> slowest_;
+  std::pair<engine::StrandId, std::optional<std::uint32_t>> last_failed_{engine::StrandId::none, std::nullopt};
+  std::unordered_map<engine::StrandId, Failing> failing_;  // what follows is yet to come
+  std::vector<FailureKind> failures_;
+  std::map<std::string, std::size_t, std::less<>> failure_kinds_;
+  std::uint64_t failures_not_kept_ = 0;
+  std::deque<Notice> notices_;
+  Allowance of_changes_{.what = "more state change"};
+  Allowance of_failures_{.what = "more failure"};
+
+  static constexpr double kMostAtOnce = 12;
+};
+
+}  // namespace lockstep::report
