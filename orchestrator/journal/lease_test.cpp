@@ -97,6 +97,16 @@ TEST_F(RunFolder, AKilledOwnerDoesNotBarTheWay) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, 250ms) << "nothing had to be watched";
 }
 
+TEST_F(RunFolder, AKilledOwnerThatNobodyHasReapedIsDead) {
+  const pid_t other = other_owner();
+  ::kill(other, SIGKILL);
+  siginfo_t info;
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(other), &info, WEXITED | WNOWAIT), 0);
+  const auto lease = Lease::acquire(folder_, 0, quick());
+  EXPECT_TRUE(lease) << lease.error().message;
+  end(other);
+}
+
 TEST_F(RunFolder, AStoppedOwnerCanBeTakenOverAndChangesNothingWhenItGoesOn) {
   auto first = Lease::acquire(folder_, 0, quick()).value();
   const pid_t child = ::fork();

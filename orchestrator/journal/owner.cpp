@@ -44,6 +44,11 @@ std::uint64_t process_start_time(std::int64_t pid) {
   if (name_end == std::string::npos) {
     return 0;
   }
+  // One that has ended stays there until somebody asks how: that may be never, where init is not what it should be.
+  if (constexpr std::string_view kEnded = "ZX";
+      kEnded.find(stat[std::min(name_end + 2, stat.size() - 1)]) != std::string_view::npos) {
+    return 0;
+  }
   std::size_t at = name_end + 1;
   constexpr int kFieldsBefore = 20;
   for (int field = 0; field < kFieldsBefore && at != std::string::npos; ++field) {

@@ -220,7 +220,7 @@ class Resumes(DurableCase):
     def test_what_must_not_start_twice_fails_by_name(self):
         definition = self.task("job:once", Catch=[{"ErrorEquals": ["Lockstep.TaskInterrupted"], "Next": "C"}])
         definition["States"]["C"] = {"Type": "Pass", "InputPath": "$.Error", "End": True}
-        self.script("once.sh", "echo begin >> log; sleep 1; echo 1")
+        self.script("once.sh", "echo begin >> log; sleep 5; echo 1")  # ranks live on for a second
         for extra in ([], ["--ranks", "2"]):
             with self.subTest(extra):
                 self.prepare(definition, [{"resource": "job:once", "exec": ["./once.sh"], "interrupted": "fail"}])
