@@ -4,6 +4,7 @@
 
 #include "asl/validate_command.hpp"
 #include "cli/commands.hpp"
+#include "cli/dry_run.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/owner.hpp"
 #include "cli/run_options.hpp"
@@ -113,13 +114,17 @@ int coordinate(const RunOptions& options, const MakeFleet& make_fleet) {
   if (!plan) {
     return report(plan.error());
   }
+  const std::string path = options.owner.folder.empty()
+                               ? service::RunFolder::choose(options.definition, plan->request.machine_name)
+                               : options.owner.folder;
+  if (options.dry_run) {
+    const auto loadable = service::check_plugins(*plan->machine, integrations::Integrations(plan->jobs.jobs));
+    return loadable ? dry_run(options, *plan, path) : report(loadable.error());
+  }
   auto history = open_history(options.owner);
   if (!history) {
     return report(history.error());
   }
-  const std::string path = options.owner.folder.empty()
-                               ? service::RunFolder::choose(options.definition, plan->request.machine_name)
-                               : options.owner.folder;
   const auto folder = service::RunFolder::at(path);
   if (!folder) {
     return report(folder.error());
@@ -185,8 +190,10 @@ int run_command(const Arguments& arguments) {
     std::cout << options->help_text;
     return kSucceeded;
   }
-  const Result<OwnerOptions> owner =
-      options ? Result<OwnerOptions>(options->owner) : tl::unexpected<Error>(options.error());
+  Result<OwnerOptions> owner = options ? Result<OwnerOptions>(options->owner) : tl::unexpected<Error>(options.error());
+  if (options && options->dry_run) {
+    owner->ranks.clear();  // nothing is to be run on them
+  }
   return as_owner("run", arguments, owner,
                   [&](const MakeFleet& make_fleet) { return coordinate(*options, make_fleet); });
 }

@@ -17,8 +17,10 @@ Result<RunOptions> parse_run_options(const Arguments& arguments) {
       ("jobs", po::value(&options.jobs)->value_name("FILE"),
        "what resources mean; jobs.json beside DEF unless given")  //
       ("dir", po::value(&options.owner.folder)->value_name("RUN"),
-       "the run folder, with which an unfinished run goes on; made beside DEF unless given")   //
-      ("fresh", po::bool_switch(&options.fresh), "start anew in a folder that holds a run")    //
+       "the run folder, with which an unfinished run goes on; made beside DEF unless given")  //
+      ("fresh", po::bool_switch(&options.fresh), "start anew in a folder that holds a run")   //
+      ("dry-run", po::bool_switch(&options.dry_run),
+       "check everything and say what would run first, without running or writing anything")   //
       ("name", po::value(&options.name)->value_name("N"), "the execution's name")              //
       ("type", po::value(&options.type)->value_name("TYPE"), "STANDARD (default) or EXPRESS")  //
       ("limits", po::value(&options.limits)->value_name("PROFILE"), "hpc (default), or aws for AWS's quotas");

@@ -20,6 +20,7 @@ struct RunOptions {
   std::string type = "STANDARD";
   std::string limits = "hpc";
   bool fresh = false;
+  bool dry_run = false;
   OwnerOptions owner;
 };
 

@@ -211,5 +211,61 @@ class Bars(LockstepCase):
             self.assertEqual((status, out), (0, "0\n"))
 
 
+class DryRun(LockstepCase):
+    def prepare(self, machine):
+        self.write("machine.asl.json", machine)
+        self.write("jobs.json", {"jobs": JOBS})
+        return ["run", "machine.asl.json", "--dry-run", "--input", json.dumps(list(range(7)))]
+
+    def test_it_says_what_would_run_and_touches_nothing(self):
+        survey = {"StartAt": "Survey", "States": {"Survey": dict(MACHINE["States"]["Survey"], Next="Done"), "Done": {"Type": "Succeed"}}}
+        for extra in ([], ["--ranks", "3"]):
+            command = self.prepare(survey)
+            before = sorted(os.listdir(self.folder))
+            result = self.lockstep(*command, *extra)
+            self.assertEqual((result.status, result.err), (0, ""))
+            self.assertEqual(sorted(os.listdir(self.folder)), before)
+            said = [line.split(None, 1) for line in result.out.splitlines()]
+            self.assertEqual(dict(line for line in said if line[0] != "first")["map"], "Survey: 7 items")
+            first = [text for label, text in said if label == "first"]
+            self.assertEqual([text.split(":")[0] for text in first], ["Measure[0]", "Measure[1]", "Measure[2]"])
+            self.assertTrue(first[1].startswith("Measure[1]: cd %s && sh -c 'read x" % os.path.realpath(self.folder)), first[1])
+            self.assertTrue(first[1].endswith(" <<< 1"))
+            self.assertIn("… and 4 more tasks", result.out)
+            self.assertIn("resource    job:measure: exec sh -c ", result.out)
+            self.assertNotIn("job:report", result.out)
+
+    def test_what_cannot_be_told_before_is_not(self):
+        result = self.lockstep(*self.prepare(MACHINE), "--dir", "somewhere")
+        self.assertEqual((result.status, result.err), (0, ""))
+        self.assertIn("run folder  somewhere (new)\n", result.out)
+        self.assertIn("map         Survey: its items are made while the run goes on\n", result.out)
+        self.assertRegex(result.out, "first       Prepare: cd .* && sleep 0.5 <<< ")
+        self.assertFalse(os.path.exists(self.path("somewhere")))
+
+    def test_without_tasks_it_tells_the_result(self):
+        result = self.lockstep(*self.prepare({"StartAt": "P", "States": {"P": {"Type": "Pass", "Result": 7, "End": True}}}))
+        self.assertEqual(result.out.splitlines()[-1], "result      7")
+        endless = {"StartAt": "P", "States": {"P": {"Type": "Pass", "Next": "C"}, "E": {"Type": "Succeed"},
+                                              "C": {"Type": "Choice", "Choices": [{"Variable": "$.x", "IsPresent": True, "Next": "E"}], "Default": "P"}}}
+        self.assertEqual(self.lockstep(*self.prepare(endless)).status, 0)
+
+    def test_what_the_run_would_refuse_it_refuses(self):
+        for machine, more in ((self.task("job:unknown"), []), (MACHINE, ["--jobs", self.write("bad.json", "{}}")])):
+            arguments = [*self.prepare(machine), *more]
+            result = self.lockstep(*arguments)
+            self.assertEqual((result.status, result.out), (65, ""), arguments)
+            self.assert_one_line(result.err)
+
+    def test_it_says_what_would_become_of_a_run_that_is_there(self):
+        machine = self.task("job:t")
+        self.assertEqual(self.run_machine(machine, [{"resource": "job:t", "builtin": "echo"}], [1]).status, 0)
+        command = ["run", "machine.asl.json", "--dry-run", "--dir", "run-1", "--input"]
+        self.assertIn("its run has ended", self.lockstep(*command, "[1]").out)
+        self.assertIn("would be removed", self.lockstep(*command, "[2]", "--fresh").out)
+        refused = self.lockstep(*command, "[2]")
+        self.assertEqual((refused.status, refused.out), (73, ""))
+
+
 if __name__ == "__main__":
     unittest.main()
