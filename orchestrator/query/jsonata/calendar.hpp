@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
+#include <string_view>
 
 namespace lockstep::jsonata {
 
@@ -27,5 +29,9 @@ int day_of_week(double millis);
 
 /// One component of a date as the picture's letter names it (Y M D d F W w X x H h P m s f); P: 0 am, 1 pm.
 double date_component(double millis, char component);
+
+/// YYYY[-MM][-DD][Thh:mm:ss][.f][offset] in milliseconds; nothing where `text` is not that, NaN where no such time
+/// exists.
+std::optional<double> parse_iso(std::string_view text);
 
 }  // namespace lockstep::jsonata
