@@ -28,7 +28,7 @@ using Clock = std::chrono::steady_clock;
 /// Outcomes of this many bytes make a message.
 constexpr std::size_t kBatchBytes = std::size_t{64} << 10;
 /// Between two looks for messages while there is work that needs none.
-constexpr std::chrono::microseconds kWithWork{500};
+constexpr std::chrono::microseconds kWithWork{1000};
 /// For the last messages to leave.
 constexpr std::chrono::seconds kFarewell{2};
 

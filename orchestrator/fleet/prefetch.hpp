@@ -21,7 +21,7 @@ class Prefetch {
   }
   /// How long the worker can do without us: a small part of what a task takes, 0 while that is not known.
   std::chrono::microseconds pause() const {
-    return std::chrono::microseconds(static_cast<std::int64_t>(std::clamp(mean_us_ / 8, 0.0, kLongestPauseUs)));
+    return std::chrono::microseconds(static_cast<std::int64_t>(std::clamp(mean_us_ / 4, 0.0, kLongestPauseUs)));
   }
   /// Tasks that a worker of `slots` slots may hold, running ones included.
   std::size_t capacity(std::size_t slots) const {
@@ -34,7 +34,7 @@ class Prefetch {
 
  private:
   static constexpr double kShortUs = 5000;
-  static constexpr double kLongestPauseUs = 200;
+  static constexpr double kLongestPauseUs = 1000;
   static constexpr double kAheadUs = 10'000;
   static constexpr double kFewest = 2;
   static constexpr double kMost = 1024;

@@ -19,13 +19,16 @@ LOCKSTEP = os.environ["LOCKSTEP"]
 FLOOR = os.environ["FLOOR"]
 TICKS = os.sysconf("SC_CLK_TCK")
 
+# The engine without the journal: it keeps only the start and the end of such a run.
+ALONE = ("--type", "EXPRESS")
+
 # How many of each; a peer that is much slower does fewer of them.
 TURNS = 1_000_000
 PEER_TURNS = 20_000
 NOOPS = 100_000
 PEER_NOOPS = 10_000
-ITEMS = 10_000
-PEER_ITEMS = 3_000
+ITEMS = 100_000
+PEER_ITEMS = 10_000
 PROCESSES = 2_000
 
 
@@ -163,9 +166,11 @@ def figures(work):
         return None if took is None else count / took
 
     return {
-        "loop": ("Pass and Choice, turns/s", lambda: bench.rate(TURNS, loop(TURNS), {"n": 0})),
+        "loop": ("Pass and Choice, turns/s", lambda: bench.rate(TURNS, loop(TURNS), {"n": 0}, *ALONE)),
+        "loop standard": ("  with the journal", lambda: bench.rate(TURNS, loop(TURNS), {"n": 0})),
         "asl loop": ("  aws-local-stepfunctions", lambda: peer_asl(PEER_TURNS, loop(PEER_TURNS), {"n": 0})),
-        "items": ("Map of Pass, Choice, Pass, items/s", lambda: bench.rate(ITEMS, PASSES, records(ITEMS))),
+        "items": ("Map of Pass, Choice, Pass, items/s", lambda: bench.rate(ITEMS, PASSES, records(ITEMS), *ALONE)),
+        "items standard": ("  with the journal", lambda: bench.rate(ITEMS, PASSES, records(ITEMS))),
         "asl items": ("  aws-local-stepfunctions", lambda: peer_asl(PEER_ITEMS, PASSES, records(PEER_ITEMS))),
         "noop": ("no-op tasks, this process, /s", lambda: bench.rate(NOOPS, noops, numbers)),
         "noop ranks": ("no-op tasks, 2 worker ranks, /s", lambda: bench.rate(NOOPS, noops, numbers, "--ranks", "3")),
