@@ -523,6 +523,15 @@ Item Evaluator::eval_apply(const Expr& e, Item input, Frame* frame) {
 
 // --- transforms ---
 
+namespace {
+
+// A path has no place of its own.
+std::int32_t clause_position(const Expr& clause) {
+  return clause.type == ExprType::path ? -1 : clause.position;
+}
+
+}  // namespace
+
 Item Evaluator::apply_transform(const Function& f, const Item& input) {
   if (input.is_undefined()) {
     return input;
@@ -543,7 +552,7 @@ Item Evaluator::apply_transform(const Function& f, const Item& input) {
     const Item update = eval(*e.b, match, f.frame);
     if (!update.is_undefined()) {
       if (!update.is_object()) {
-        Problem p = problem("T2011", e.b->position);
+        Problem p = problem("T2011", clause_position(*e.b));
         p.value_json = describe(update);
         throw p;
       }
@@ -562,7 +571,7 @@ Item Evaluator::apply_transform(const Function& f, const Item& input) {
     for (std::size_t k = 0; k < names; ++k) {
       const Item name = deletions.is_array() ? at(deletions, k) : deletions;
       if (!name.is_string()) {
-        Problem p = problem("T2012", e.c->position);
+        Problem p = problem("T2012", clause_position(*e.c));
         p.value_json = describe(deletions);
         throw p;
       }

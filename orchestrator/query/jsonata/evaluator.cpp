@@ -99,11 +99,30 @@ Item Evaluator::eval(const Expr& e, Item input, Frame* frame) {
 }
 
 Item Evaluator::finish(const Expr& e, Item result, Frame* frame) {
+  if (e.tuples != nullptr) {
+    return finish_tuples(e, result, frame);
+  }
   for (const Stage& stage : e.predicates) {
     result = filter(*stage.filter, result, frame);
   }
   if (e.group != nullptr && e.type != ExprType::path) {
     result = eval_group(*e.group, result, frame, nullptr);
+  }
+  return result;
+}
+
+// As finish(), for a block whose value is a tuple stream, or nothing.
+Item Evaluator::finish_tuples(const Expr& e, Item result, Frame* frame) {
+  for (const Stage& stage : e.predicates) {
+    result = is_tuple_stream(result)
+                 ? filter_tuples(*stage.filter, result, *e.tuples, frame)
+                 : filter(*stage.filter, result, tuple_frame(*make_tuple(*e.tuples, nullptr), *e.tuples, frame));
+  }
+  if (e.group != nullptr) {
+    result =
+        is_tuple_stream(result)
+            ? eval_group(*e.group, result, frame, e.tuples)
+            : eval_group(*e.group, result, tuple_frame(*make_tuple(*e.tuples, nullptr), *e.tuples, frame), nullptr);
   }
   return result;
 }

@@ -199,6 +199,7 @@ class Evaluator {
   const Node* find_member(const Expr& step, const Node& object);
   Item eval_kind(const Expr& e, Item input, Frame* frame);
   Item finish(const Expr& e, Item result, Frame* frame);
+  Item finish_tuples(const Expr& e, Item result, Frame* frame);
   static Item unwrap(const Expr& e, Item result);
 
   Item eval_binary(const Expr& e, Item input, Frame* frame);
@@ -250,6 +251,7 @@ class Evaluator {
   // tuples.cpp
   Item eval_tuple_path(const Expr& e, Item input, Frame* frame);
   Item tuple_step(const Expr& step, const Item& input, bool bound, const Scope& scope, Frame* frame);
+  Item filter_tuples(const Expr& predicate, Item tuples, const Scope& scope, Frame* frame);
   Item tuple_stages(const Expr& step, Item tuples, const Scope& scope, Frame* frame);
   Frame* tuple_frame(const Tuple& tuple, const Scope& scope, Frame* frame);
   Tuple* make_tuple(const Scope& scope, const Tuple* copy);

@@ -156,6 +156,7 @@ struct Expr {
   const Signature* signature = nullptr;
   std::vector<std::uint32_t> parameters;  // slots in `scope`
   const Scope* scope = nullptr;           // lambda, block: the variables of its frame; null: it needs none
+  const Scope* tuples = nullptr;          // block that gives a tuple stream: what its predicates and group see besides
   // variable, bind, parent
   std::int32_t hops = kGlobal;  // frames to go up, or one of the two below
   std::uint32_t variable = 0;   // slot there, or place among the globals

@@ -220,6 +220,8 @@ TEST(JsonataFunctions, Transforms) {
   EXPECT_EQ(q("stock[0].bin", kShop), R"("A1")");  // the original is untouched
   EXPECT_EQ(q("$ ~> |stock|5|", kShop), "T2011");
   EXPECT_EQ(q("$ ~> |stock|{},5|", kShop), "T2012");
+  EXPECT_EQ(run("$ ~> |stock|{},5|", kShop).error.position, 16);
+  EXPECT_EQ(run("$ ~> |stock|{},n|", R"({"stock":{"n":1}})").error.position, -1);
   EXPECT_EQ(q("($clone := 1; $ ~> |stock|{}|)", kShop), "T2013");
   EXPECT_EQ(q("1 ~> |a|{}|"), "T0410");
 }

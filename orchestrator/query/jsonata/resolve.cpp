@@ -195,9 +195,13 @@ class Resolver {
         resolve_children(e, context);
         break;
     }
-    resolve_stages(e.predicates, context);
+    const Context of_tuples{&context, &program_.tuple_scope};
+    if (e.type == ExprType::block && e.tuple) {
+      e.tuples = &program_.tuple_scope;
+    }
+    resolve_stages(e.predicates, e.tuples != nullptr ? of_tuples : context);
     if (e.group != nullptr) {
-      resolve_pairs(*e.group, context);
+      resolve_pairs(*e.group, e.tuples != nullptr ? of_tuples : context);
     }
   }
 

@@ -140,6 +140,10 @@ TEST(JsonataTraps, T12Parents) {
          {"books.by[%.year>2000].who", R"(["Eve","Max"])"},
          {"books.(by).(who & %.title)", R"(["EveA","MaxA","EveB","UliC"])"},
          {"books.by^(%.title, >who).who", R"(["Max","Eve","Eve","Uli"])"},
+         {"(books.by)[-1].%.title", "\"C\""},
+         {"(books.by)[role='art'].%.title", "\"A\""},
+         {"(books.by)[%.title='B'].%.title", "\"B\""},
+         {"(books.nope)[%.a=1].%.title", "undefined"},
          {"%.x", "S0217"}});
 }
 

@@ -141,31 +141,36 @@ Item Evaluator::tuple_step(const Expr& step, const Item& input, bool bound, cons
   return step.stages.empty() ? result : tuple_stages(step, result, scope, frame);
 }
 
+Item Evaluator::filter_tuples(const Expr& predicate, Item tuples, const Scope& scope, Frame* frame) {
+  const std::size_t size = size_of(tuples);
+  Collector out(*this);
+  for (std::size_t i = 0; i < size; ++i) {
+    const Item item = at(tuples, i);
+    const Tuple& tuple = *item.tuple();
+    const Item result = predicate.type == ExprType::number
+                            ? predicate.constant
+                            : eval(predicate, tuple.at, tuple_frame(tuple, scope, frame));
+    std::size_t times = 0;
+    if (selects(predicate, result, i, size, times)) {
+      for (std::size_t k = 0; k < times; ++k) {
+        out.push(item);
+      }
+    }
+  }
+  const Item kept = out.to_array(true);
+  kept.array()->tuple_stream = true;
+  return kept;
+}
+
 Item Evaluator::tuple_stages(const Expr& step, Item tuples, const Scope& scope, Frame* frame) {
   for (const Stage& stage : step.stages) {
-    const std::size_t size = size_of(tuples);
-    if (stage.filter == nullptr) {
-      for (std::size_t i = 0; i < size; ++i) {
-        at(tuples, i).tuple()->slots[stage.index] = number_item(static_cast<double>(i));
-      }
+    if (stage.filter != nullptr) {
+      tuples = filter_tuples(*stage.filter, tuples, scope, frame);
       continue;
     }
-    Collector out(*this);
-    for (std::size_t i = 0; i < size; ++i) {
-      const Item item = at(tuples, i);
-      const Tuple& tuple = *item.tuple();
-      const Item result = stage.filter->type == ExprType::number
-                              ? stage.filter->constant
-                              : eval(*stage.filter, tuple.at, tuple_frame(tuple, scope, frame));
-      std::size_t times = 0;
-      if (selects(*stage.filter, result, i, size, times)) {
-        for (std::size_t k = 0; k < times; ++k) {
-          out.push(item);
-        }
-      }
+    for (std::size_t i = 0; i < size_of(tuples); ++i) {
+      at(tuples, i).tuple()->slots[stage.index] = number_item(static_cast<double>(i));
     }
-    tuples = out.to_array(true);
-    tuples.array()->tuple_stream = true;
   }
   return tuples;
 }
