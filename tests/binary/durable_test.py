@@ -255,6 +255,14 @@ class Resumes(DurableCase):
             self.assertIn("process %d" % process.pid, err)
         self.kill(process)
 
+    def test_what_tasks_wrote_to_stderr_is_there_after_a_kill(self):
+        self.prepare({"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "job:a", "Next": "B"}, "B": {"Type": "Task", "Resource": "job:b", "End": True}}},
+                     [{"resource": "job:a", "exec": ["sh", "-c", "echo careful >&2"]}, {"resource": "job:b", "exec": ["sh", "-c", "echo > began; sleep 60"]}])
+        process = self.begin()
+        self.wait_for(lambda: os.path.exists(self.path("began")))
+        self.kill(process)
+        self.assertIn("careful\n", self.lockstep("logs", "--dir", "run").out)
+
     def test_the_history_of_a_resumed_run_is_whole(self):
         self.prepare(self.MAP, self.square(), [1, 2, 3])
         process = self.begin()
@@ -266,6 +274,29 @@ class Resumes(DurableCase):
             events = json.load(file)["events"]
         self.assertEqual([event["id"] for event in events], list(range(1, len(events) + 1)))
         self.assertEqual(events, self.history())
+
+
+class Owners(DurableCase):
+    def test_an_owner_that_was_stopped_and_taken_over_changes_nothing_when_it_goes_on(self):
+        """About 35 s: so long it must stand still."""
+        self.script("first.sh", "echo first >> log; sleep 3; echo 1")
+        self.script("second.sh", "echo second >> log; echo 2")
+        self.prepare({"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "job:a", "Next": "B"}, "B": {"Type": "Task", "Resource": "job:b", "End": True}}},
+                     [{"resource": "job:a", "exec": ["./first.sh"]}, {"resource": "job:b", "exec": ["./second.sh"]}])
+        old = self.begin()
+        self.wait_for(lambda: self.lines("log"))
+        os.kill(old.pid, signal.SIGSTOP)
+        status, out, err = self.finish(self.begin("--takeover", command="resume"))
+        self.assertEqual((status, out), (0, "2\n"), err)
+        before = self.history()
+        log = self.lines("log")
+        self.assertEqual(log, ["first", "first", "second"])
+        os.kill(old.pid, signal.SIGCONT)
+        status, out, err = self.finish(old)
+        self.assertEqual((status, out), (73, ""), err)
+        self.assertIn("another Lockstep", err)
+        self.assertEqual((self.history(), self.lines("log")), (before, log))
+        self.assertEqual(self.lockstep("fsck", "--dir", "run").status, 0)
 
 
 class Drains(DurableCase):
