@@ -197,7 +197,10 @@ void Evaluator::prepare(const ProgramData& program, const Request& request, cons
   }
   steps_behind_ -= steps_left_;
   stack_end_ = stack_limit_of_this_thread();
-  hints_.assign(program.hints, Hint{});  // those of another evaluation may name keys that are gone
+  hints_.resize(program.hints);  // the places of another evaluation are guesses as good as any; its keys may be gone
+  for (Hint& hint : hints_) {
+    hint.key = nullptr;
+  }
   root_ = request.input != nullptr ? from_value(*request.input) : Item();
   globals_.clear();
   for (std::size_t i = 0; i < program.globals.size(); ++i) {
@@ -237,7 +240,9 @@ Outcome Evaluator::run(const ProgramData& program, const Request& request, const
     stack_ = stack_top_ = stack_room_ = nullptr;
   }
   owners_.clear();
-  adopted_.clear();
+  if (!adopted_.empty()) {
+    adopted_.clear();
+  }
   evals_.clear();
   return outcome;
 }

@@ -30,9 +30,9 @@ Result<Binding> parse_binding(std::string_view text);
 /// Returns 0, or 1 if the one expression failed.
 int run_query(const QueryRequest& request, std::istream& in, std::ostream& out, std::ostream& errors);
 
-/// Times the cases of `cases`, [{"name", "expr", "data", "bindings"?, "iterations"?}]: each is compiled once and run
-/// once to warm up; {"name", "us"} per line of `out`: processor time of one evaluation in microseconds. Returns 0, or 1
-/// if a case failed (one line on `errors`).
+/// Times the cases of `cases`, [{"name", "expr", "data", "bindings"?, "iterations"?}]: each is compiled once and
+/// runs a tenth of its iterations to warm up; {"name", "us"} per line of `out`: processor time of one evaluation in
+/// microseconds. Returns 0, or 1 if a case failed (one line on `errors`).
 int run_bench(const Value& cases, Level level, std::ostream& out, std::ostream& errors);
 
 }  // namespace lockstep::jsonata
