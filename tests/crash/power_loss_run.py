@@ -203,6 +203,11 @@ class Test:
         self.failures += self.points(second, points // 3, truth=self.truth(site), resume=(resumed // 3, pipeline, expected))
         print("%s: %d operations recorded, %d of its resume" % (pipeline, *sizes), flush=True)
 
+    def every(self, pipeline, points):
+        """The same with a sync for each event by itself."""
+        recording = Recording(self.options.recorder, Site(os.path.join(self.place, "every"), pipeline), ["--sync", "every"])
+        self.failures += ["--sync every: " + problem for problem in self.points(recording, points, truth=self.truth(recording.site))]
+
     def controls(self, pipeline, points):
         """What must be found out: [(what, how often)]."""
         before = self.numbers.copy()
@@ -234,6 +239,7 @@ def main():
     chosen = ("caught", "fan_out", "loop")
     for pipeline in chosen:
         test.play(pipeline, options.points // len(chosen) + 10, options.resumed // len(chosen))
+    test.every("loop", 60)
     controls = test.controls("loop", 60)
     test.checker.close()
     for problem in test.failures[:10]:
