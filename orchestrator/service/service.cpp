@@ -62,6 +62,12 @@ Result<RunEnd> Service::resume(Interruption interruption) {
   return loop();
 }
 
+Result<RunEnd> Service::redrive(engine::ExecutionId execution) {
+  execution_ = execution;
+  take_now(engine::RedriveExecution{"", execution});
+  return loop();
+}
+
 /// First what had ended, then what was said meanwhile, and only then what has to run again.
 void Service::take_in(Interruption& interruption) {
   const auto call_of = [&](const engine::DispatchId& id) -> const engine::Strand* {

@@ -87,6 +87,8 @@ class Service {
   /// Goes on with an execution that the engine holds. What had ended meanwhile is taken in before anything overdue
   /// happens and before anything runs again (wall 3).
   Result<RunEnd> resume(Interruption interruption);
+  /// Runs again what did not succeed in an execution that the engine holds and that is over.
+  Result<RunEnd> redrive(engine::ExecutionId execution);
 
   /// Tasks that were handed to the fleet.
   std::uint64_t dispatched() const { return dispatched_; }

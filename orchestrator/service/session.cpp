@@ -143,6 +143,9 @@ const engine::Execution* Session::execution() const {
 }
 
 Result<std::optional<Finished>> Session::ended() {
+  if (redrives_) {
+    return std::optional<Finished>();
+  }
   for (const engine::Event& event : run_->recovered.endings) {
     const auto end = to_end(event);
     const engine::Execution* execution = engine_.find(event.execution);
@@ -175,10 +178,8 @@ Result<void> Session::redrive() {
   if (const auto opened = folder_.reopen(); !opened) {
     return opened;
   }
-  engine::Step step;
-  engine_.handle({clock_.now(), 0, engine::RedriveExecution{"", kExecution}}, step);
-  run_->journal->append(step.events);
-  return run_->journal->sync();
+  redrives_ = true;
+  return {};
 }
 
 Result<void> Session::replay(Observer& observer) {
@@ -282,6 +283,9 @@ Result<Session::End> Session::run(fleet::Fleet& fleet, Observer* observer) {
   Result<RunEnd> ended = [&]() -> Result<RunEnd> {
     if (engine_.find(kExecution) == nullptr) {
       return service.run(start());
+    }
+    if (redrives_) {
+      return service.redrive(kExecution);
     }
     auto before = interruption();
     return before ? service.resume(*std::move(before)) : tl::unexpected<Error>(before.error());

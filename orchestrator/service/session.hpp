@@ -60,7 +60,7 @@ class Session {
   /// How the execution ended, if the journal says so. It is kept in the folder then.
   Result<std::optional<Finished>> ended();
 
-  /// Makes an execution that failed go on (services.md 5). An error (invalid) says why it can't.
+  /// Makes run() go on with an execution that failed (services.md 5). An error (invalid) says why it can't.
   Result<void> redrive();
 
   /// Feeds the recorded Events to `observer`, from the first on, if they are still all there.
@@ -89,6 +89,7 @@ class Session {
   engine::Engine engine_;
   std::optional<journal::OpenRun> run_;  // after the engine: goes first
   std::optional<Mailbox> mailbox_;
+  bool redrives_ = false;
 };
 
 }  // namespace lockstep::service

@@ -371,6 +371,7 @@ class Redrives(DurableCase):
                 self.assertEqual(self.lines("log").count("b 2"), 2)
                 types = self.types()
                 self.assertEqual(types.count("ExecutionRedriven"), 1)
+                self.assertNotIn("INTERRUPTED", self.lockstep("export", "--csv", "--dir", "run").out)
                 self.assertEqual(types[-1], "ExecutionSucceeded")
                 self.assertEqual([event["id"] for event in self.history()], list(range(1, len(types) + 1)))
                 os.remove(self.path("log"))
