@@ -98,7 +98,10 @@ struct TaskScheduled {
 struct TaskRedispatched {
   std::uint32_t count;  ///< dispatches of this visit, this one included
 };
-struct TaskStarted {};
+struct TaskStarted {
+  /// How much earlier than the Event's time it had really begun: within an execution, times do not go back.
+  std::int64_t earlier_us = 0;
+};
 /// With a task token: the job has ended, and the answer is waited for.
 struct TaskSubmitted {
   Value output;

@@ -265,11 +265,11 @@ void Engine::on(Execution& /*execution*/, Strand& strand, const Event& /*event*/
   strand.dispatches = body.count;
 }
 
-void Engine::on(Execution& /*execution*/, Strand& strand, const Event& event, const TaskStarted& /*body*/) {
+void Engine::on(Execution& /*execution*/, Strand& strand, const Event& event, const TaskStarted& body) {
   strand.previous = event.id;
   strand.started = true;
   if (strand.call != nullptr) {
-    strand.call->started_at = event.time;
+    strand.call->started_at = Timestamp{event.time.us - body.earlier_us};
   }
 }
 

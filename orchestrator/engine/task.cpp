@@ -184,8 +184,10 @@ void Decider::redispatch(const RedispatchTask& again) {
 void Decider::say_started(Execution& execution, Strand& strand, Timestamp at) {
   if (!strand.started) {
     const Timestamp now = now_;
-    now_ = std::min(now, at);  // emit() keeps it from going back behind the execution's latest event
-    emit(execution, strand, TaskStarted{});
+    // Clocks of hosts differ: a task began between its state and now.
+    const Timestamp began = std::clamp(at, std::min(strand.entered_at, now), now);
+    now_ = std::max(began, execution.last_time);
+    emit(execution, strand, TaskStarted{now_.us - began.us});
     now_ = now;
   }
 }

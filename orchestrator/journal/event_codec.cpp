@@ -148,6 +148,10 @@ auto fields(engine::TaskScheduled& body) {
   auto& [count, parameters, timeout, heartbeat, token, credentials] = body;
   return std::tie(count, parameters, timeout, heartbeat, token, credentials);
 }
+auto fields(engine::TaskStarted& body) {
+  auto& [earlier_us] = body;
+  return std::tie(earlier_us);
+}
 auto fields(engine::TaskSubmitted& body) {
   auto& [output] = body;
   return std::tie(output);

@@ -32,7 +32,7 @@ std::vector<engine::Event> one_of_each() {
       StateExited{value("[1,2,3,4,5,6]"), asl::StateId::none, {{"x", value("1e400")}, {"y", value(R"({"n": 1})")}}},
       EvaluationFailed{"it is not a number", "Output/a[0]"},
       TaskScheduled{3, value(R"({"deep":[[["x"]]]})"), 3600, -1, "token", value(R"({"RoleArn":"arn"})")},
-      TaskStarted{},
+      TaskStarted{2'500'000},
       TaskSubmitted{value("{}")},
       TaskSucceeded{value(R"({"big":12345678901234567890123})")},
       TaskFailed{"Oops", "the cause"},

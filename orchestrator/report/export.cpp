@@ -136,7 +136,9 @@ class Exporter {
         return with_body(row, [&](engine::Event& event) { schedule(execution, row, event); });
       case EventKind::task_started:
         if (const auto open = execution.open.find(row.strand); open != execution.open.end() && !open->second.started) {
-          open->second.started = Timestamp{row.time_us};
+          return with_body(row, [&](engine::Event& event) {
+            open->second.started = Timestamp{row.time_us - std::get<engine::TaskStarted>(event.body).earlier_us};
+          });
         }
         break;
       case EventKind::task_succeeded:

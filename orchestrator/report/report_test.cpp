@@ -302,6 +302,25 @@ TEST_F(AReport, ExportsARowForEachAttempt) {
   EXPECT_EQ(rows[3]["error"], "Boom");
 }
 
+TEST_F(AReport, ExportsWhenTasksBeganThatRanAtTheSameTime) {
+  run.start(kSurvey, "[1,2]");
+  const Timestamp began = run.now;
+  for (const double seconds : {10.0, 2.0}) {
+    run.pass(static_cast<std::int64_t>(seconds));
+    engine::TaskOutcome outcome;
+    outcome.id = run.tasks().front().id;
+    outcome.result = Value::from_text("1").value();
+    outcome.started = began;
+    run.tasks().pop_front();
+    run.handle(std::move(outcome));
+  }
+  const std::vector<json> rows = exported();
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0]["seconds"], 10);
+  EXPECT_EQ(rows[1]["started"], rows[0]["started"]);
+  EXPECT_EQ(rows[1]["seconds"], 12) << "not since the other one's end, though history says so";
+}
+
 TEST_F(AReport, ExportsWhatWasGivenUpInterruptedOrIsStillOut) {
   run.start(kSurvey, "[1,2,3]");
   const engine::DispatchId first = run.tasks().front().id;
