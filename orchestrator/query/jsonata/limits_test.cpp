@@ -52,6 +52,124 @@ TEST(JsonataLimits, HostileExpressions) {
   EXPECT_EQ(q("$contains('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaX', /^(a+)+$/)"), "D1012");
 }
 
+// Every function of the library with what nobody would give it: an answer, or an error that says what and where.
+TEST(JsonataLimits, OddArgumentsOfEveryFunction) {
+  constexpr const char* kFunctions[] = {"sum",
+                                        "count",
+                                        "max",
+                                        "min",
+                                        "average",
+                                        "string",
+                                        "substring",
+                                        "substringBefore",
+                                        "substringAfter",
+                                        "lowercase",
+                                        "uppercase",
+                                        "length",
+                                        "trim",
+                                        "pad",
+                                        "match",
+                                        "contains",
+                                        "replace",
+                                        "split",
+                                        "join",
+                                        "formatNumber",
+                                        "formatBase",
+                                        "formatInteger",
+                                        "parseInteger",
+                                        "number",
+                                        "floor",
+                                        "ceil",
+                                        "round",
+                                        "abs",
+                                        "sqrt",
+                                        "power",
+                                        "random",
+                                        "boolean",
+                                        "not",
+                                        "map",
+                                        "zip",
+                                        "filter",
+                                        "single",
+                                        "reduce",
+                                        "sift",
+                                        "keys",
+                                        "lookup",
+                                        "append",
+                                        "exists",
+                                        "spread",
+                                        "merge",
+                                        "reverse",
+                                        "each",
+                                        "error",
+                                        "assert",
+                                        "type",
+                                        "sort",
+                                        "distinct",
+                                        "shuffle",
+                                        "base64encode",
+                                        "base64decode",
+                                        "encodeUrlComponent",
+                                        "encodeUrl",
+                                        "decodeUrlComponent",
+                                        "decodeUrl",
+                                        "eval",
+                                        "toMillis",
+                                        "fromMillis",
+                                        "now",
+                                        "millis",
+                                        "clone",
+                                        "partition",
+                                        "range",
+                                        "hash",
+                                        "uuid",
+                                        "parse"};
+  constexpr const char* kOdd[] = {"nothing",
+                                  "null",
+                                  "-1",
+                                  "1e308",
+                                  "-1e300",
+                                  "0.1",
+                                  "'%'",
+                                  "'\\ud800'",
+                                  "'é😀'",
+                                  "'[Y'",
+                                  "'#,##0.0'",
+                                  "[[]]",
+                                  "[null, 'a']",
+                                  "{'': ''}",
+                                  "$sum",
+                                  "/a*/",
+                                  "[1..100]",
+                                  "1/0",
+                                  "$string ~> $length",
+                                  "function(){$error('x')}",
+                                  "$pad(?, 1000000)"};
+  Limits limits = default_limits(Level::suite);
+  limits.steps = 50'000;
+  limits.value = std::size_t{1} << 16;
+  const auto holds = [&](const std::string& text, Level level) {
+    const auto program = Program::compile(text, level);
+    if (!program) {
+      EXPECT_EQ(program.error().code.size(), 5U) << text;
+      return;
+    }
+    const Outcome outcome = (*program)->evaluate({}, limits);
+    if (outcome.kind == Outcome::Kind::error) {
+      EXPECT_FALSE(outcome.error.message.empty()) << text;
+      EXPECT_TRUE(outcome.error.code.size() == 5 || level == Level::asl) << text << ": " << outcome.error.code;
+    }
+  };
+  for (const std::string function : kFunctions) {
+    for (const std::string odd : kOdd) {
+      holds("$" + function + "(" + odd + ")", Level::suite);
+      holds("$" + function + "(" + odd + ")", Level::asl);
+      holds("(" + odd + ").$" + function + "('ab', " + odd + ")", Level::suite);
+      holds("$" + function + "([3, 1], " + odd + ", " + odd + ")", Level::suite);
+    }
+  }
+}
+
 TEST(JsonataLimits, OfTheCallerAreReportedAsTheirs) {
   const auto program = Program::compile("($f := function($n){$n = 0 ? 0 : 1 + $f($n - 1)}; $f(100))", Level::suite);
   Limits limits = default_limits(Level::suite);
