@@ -26,6 +26,7 @@ for decade in range(DECADES + 1):
     y = height(LEAST * 10 ** decade)
     drawing += ['<path d="M%d %.1fH%d" stroke="#ddd"/>' % (LEFT, y, WIDTH - 60), text(LEFT - 8, y + 4, "%g" % (LEAST * 10 ** decade), "end")]
 runs = {float(re.search("melt-(.*)[.]txt", path).group(1)): path for path in glob.glob(os.path.join(folder, "melt-*.txt"))}
+label = BOTTOM + 20  # the labels of lines that end close to each other stand one above the other
 for rank, temperature in enumerate(sorted(runs)):
     with open(runs[temperature]) as table:
         next(table)
@@ -33,8 +34,9 @@ for rank, temperature in enumerate(sorted(runs)):
     share = rank / max(1, len(runs) - 1)
     colour = "rgb(%d,60,%d)" % (220 * share, 220 * (1 - share))
     points = ["%.1f,%.1f" % (LEFT + (WIDTH - 60 - LEFT) * row[0] / rows[-1][0], height(row[-1])) for row in rows]
+    label = min(label - 13, height(rows[-1][-1]) + 4)
     drawing += ['<polyline fill="none" stroke="%s" stroke-width="1.5" points="%s"/>' % (colour, " ".join(points)),
-                text(WIDTH - 54, height(rows[-1][-1]) + 4, "%g" % temperature, "start", colour)]
+                text(WIDTH - 54, label, "%g" % temperature, "start", colour)]
 with open(os.path.join(folder, "melting.part"), "w") as file:
     file.write("\n".join(drawing + ["</svg>\n"]))
 os.rename(os.path.join(folder, "melting.part"), os.path.join(folder, "melting.svg"))
