@@ -13,14 +13,14 @@ PATIENCE = "0.05"  # of LOCKSTEP_PATIENCE: silences of 30 s become 1.5 s
 
 
 class Ranks(LockstepCase):
-    def begin(self, job, items=12, arguments=(), fields={}, task_fields={}, lost=None, patience=PATIENCE, ranks=3):
+    def begin(self, job, items=12, arguments=(), fields={}, task_fields={}, lost=None, patience=PATIENCE, ranks=3, map_fields={}):
         """Starts a Map over a job's tasks; self.ranks is the pids by rank, once tasks have begun on every worker."""
         self.write("jobs.json", {"jobs": [{"resource": "job:j", "exec": ["sh", "-c", job], **fields}]})
         processor = self.task("job:j", **task_fields)
         if lost:
             processor["States"]["Lost"] = lost
         self.write("machine.asl.json", {"StartAt": "M", "States": {"M": {
-            "Type": "Map", "End": True, "ItemProcessor": processor}}})
+            "Type": "Map", "End": True, "ItemProcessor": processor, **map_fields}}})
         self.items = list(range(items))
         self.process = subprocess.Popen(
             [LOCKSTEP, "run", "machine.asl.json", "--dir", self.path("run"), "--input", json.dumps(self.items), "--ranks", str(ranks), "--quiet",
@@ -111,6 +111,15 @@ class Ranks(LockstepCase):
         self.begin(job, items=300, arguments=["--slots", "1"])
         status, out, errors = self.end()
         self.assertEqual((status, json.loads(out)), (0, self.items), (errors, out))
+
+    def test_no_more_tasks_run_than_max_concurrency_allows(self):
+        # Each says how many ran while it did; short ones, so that ranks hold them ahead.
+        job = ": > began-$LOCKSTEP_RANK-$PPID-$$; : > now-$$; ls | grep -c ^now-; test $LOCKSTEP_ITEM_INDEX -lt 100 || sleep 0.05; rm now-$$"
+        self.begin(job, items=120, arguments=["--slots", "4"], map_fields={"MaxConcurrency": 3})
+        status, out, errors = self.end()
+        self.assertEqual(status, 0, errors)
+        self.assertLessEqual(max(json.loads(out)), 3)
+        self.assertGreater(max(json.loads(out)), 1)
 
     def test_what_must_never_start_twice_fails_when_its_worker_is_lost(self):
         self.begin(self.counted.replace("0.1", "0.4"), items=6, fields={"interrupted": "fail"}, task_fields={
