@@ -45,11 +45,12 @@ inline constexpr std::size_t kShortestReferredText = 8;
 /// Rows and payload bytes of a segment. The first of a process is small, so that a small run stays small.
 struct SegmentSize {
   std::uint32_t rows = 65'536;
-  std::uint32_t payload = 12U << 20;
+  std::uint32_t payload = 4U << 20;
   friend bool operator==(const SegmentSize&, const SegmentSize&) = default;
 };
-inline constexpr SegmentSize kSmallestSegment{4'096, 768U << 10};
-inline constexpr SegmentSize kLargestSegment{65'536, 12U << 20};
+/// As many bytes of payload as of rows: most Events carry a few bytes, and what is not filled was zeroed for nothing.
+inline constexpr SegmentSize kSmallestSegment{4'096, 256U << 10};
+inline constexpr SegmentSize kLargestSegment{65'536, 4U << 20};
 /// What a reader believes of a header, to bound what it allocates.
 inline constexpr std::uint32_t kMostRows = 1U << 24;
 inline constexpr std::uint32_t kMostPayload = 1U << 30;
