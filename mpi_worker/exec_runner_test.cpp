@@ -628,6 +628,16 @@ TEST_F(StreamTest, OneProcessTakesManyTasks) {
   EXPECT_TRUE(gone("pid")) << "nothing of a job survives its runner";
 }
 
+TEST_F(StreamTest, AnOutcomeSaysWhatTheTaskUsed) {
+  runner(1);
+  const JobId job = stream("while read -r line; do i=0; while [ $i -lt $line ]; do i=$((i+1)); done; echo $i; done");
+  const Outcome idle = run(task(job, "1"));
+  const Outcome busy = run(task(job, "100000"));
+  const Outcome again = run(task(job, "1"));
+  EXPECT_GT(busy.cpu, 1ms);
+  EXPECT_LT(again.cpu, busy.cpu) << "its own, not that of those before";
+}
+
 TEST_F(StreamTest, EachSlotHasOneOfItsOwn) {
   const JobId job = stream("while read -r line; do sleep 0.1; echo $$; done");
   for (int i = 0; i < 6; ++i) {

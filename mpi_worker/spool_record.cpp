@@ -42,16 +42,17 @@ engine::Event marker_event(const DispatchId& id, Timestamp started) {
 engine::Event outcome_event(const Outcome& outcome) {
   engine::Event event = event_of(outcome.id, outcome.ended);
   event.state = asl::StateId{duration_of(outcome)};
+  const engine::TaskUsage usage{outcome.cpu.count(), outcome.max_rss_kib, outcome.rank};
   switch (outcome.kind) {
     case OutcomeKind::succeeded:
-      event.body = engine::TaskSucceeded{outcome.result};
+      event.body = engine::TaskSucceeded{outcome.result, usage};
       break;
     case OutcomeKind::timed_out:
-      event.body = engine::TaskTimedOut{outcome.error == kHeartbeatTimeout};
+      event.body = engine::TaskTimedOut{outcome.error == kHeartbeatTimeout, usage};
       break;
     case OutcomeKind::failed:
     case OutcomeKind::cancelled:
-      event.body = engine::TaskFailed{outcome.error, outcome.cause};
+      event.body = engine::TaskFailed{outcome.error, outcome.cause, usage};
       break;
   }
   return event;
@@ -70,14 +71,22 @@ std::optional<SpoolRecord> record_of(engine::Event event) {
   outcome.ended = event.time;
   const auto duration = event.state == asl::StateId::none ? 0 : static_cast<std::int64_t>(event.state);
   outcome.started.us = event.time.us - duration * 1000;
+  const auto take_usage = [&](const engine::TaskUsage& usage) {
+    outcome.cpu = std::chrono::microseconds(usage.cpu_us);
+    outcome.max_rss_kib = usage.max_rss_kib;
+    outcome.rank = usage.rank;
+  };
   if (auto* succeeded = std::get_if<engine::TaskSucceeded>(&event.body)) {
+    take_usage(succeeded->usage);
     outcome.kind = OutcomeKind::succeeded;
     outcome.result = std::move(succeeded->result);
   } else if (auto* failed = std::get_if<engine::TaskFailed>(&event.body)) {
+    take_usage(failed->usage);
     outcome.kind = OutcomeKind::failed;
     outcome.error = std::move(failed->error);
     outcome.cause = std::move(failed->cause).value_or("");
   } else if (const auto* timed_out = std::get_if<engine::TaskTimedOut>(&event.body)) {
+    take_usage(timed_out->usage);
     outcome.kind = OutcomeKind::timed_out;
     outcome.error = timed_out->heartbeat ? kHeartbeatTimeout : "";
   } else {

@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <ctime>
 
 #include "mpi_worker/builtin.hpp"
 #include "mpi_worker/plugin_host.hpp"
@@ -29,6 +30,16 @@ std::string line_of(const Value& input) {
   std::replace_if(
       line.begin(), line.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
   return line += '\n';
+}
+
+/// CPU time of all threads of a process so far; 0 where that is not known (any more).
+std::chrono::microseconds process_time(pid_t pid) {
+  clockid_t clock = {};
+  timespec time = {};
+  if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) != 0) {
+    return std::chrono::microseconds(0);
+  }
+  return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_nsec / 1000);
 }
 
 }  // namespace
@@ -90,6 +101,7 @@ void Stream::begin() {
 void Stream::give(Task task) {
   context_->folders->give_back(std::move(folder_));
   task_ = std::move(task);
+  cpu_before_ = process_time(program_.pid);
   begin();
   on_writable();
 }
@@ -300,6 +312,7 @@ Outcome Stream::finish() {
           conclude_plugin_line(line, context_->settings->output_limit, outcome);
         } else {
           conclude_line(line, outcome);
+          outcome.cpu = std::max(process_time(program_.pid) - cpu_before_, std::chrono::microseconds(0));
         }
       } else if (WIFEXITED(status_) && WEXITSTATUS(status_) == 0) {
         outcome.kind = OutcomeKind::failed;

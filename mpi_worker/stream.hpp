@@ -77,6 +77,7 @@ class Stream final : public Lasting {
   bool reaped_ = false;
   int status_ = 0;
   Timestamp started_, ended_;
+  std::chrono::microseconds cpu_before_{0};  // of the process, before this task
   Clock::time_point timeout_ = Clock::time_point::max();
   Clock::time_point last_sign_;  // of life: the task's start, or output
   Clock::time_point kill_time_ = Clock::time_point::max();

@@ -106,16 +106,27 @@ struct TaskStarted {
 struct TaskSubmitted {
   Value output;
 };
+/// What a worker says of a task that it has done. All 0 where none has, or it is not known. History shows nothing.
+struct TaskUsage {
+  std::int64_t cpu_us = 0;
+  std::int64_t max_rss_kib = 0;
+  std::uint32_t rank = 0;
+  friend bool operator==(const TaskUsage&, const TaskUsage&) = default;
+};
+
 struct TaskSucceeded {
   Value result;
+  TaskUsage usage;
 };
 struct TaskFailed {
   std::string error;
   std::optional<std::string> cause;
+  TaskUsage usage;
 };
 /// History shows States.Timeout, also for a missed heartbeat.
 struct TaskTimedOut {
   bool heartbeat;  ///< then Retry and Catch may also name it States.HeartbeatTimeout
+  TaskUsage usage;
 };
 
 /// SendTaskHeartbeat. History shows nothing.

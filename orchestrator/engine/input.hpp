@@ -27,6 +27,7 @@ struct TaskOutcome {
   std::string error;
   std::optional<std::string> cause;
   Timestamp started;
+  TaskUsage usage;
 };
 struct StopExecution {
   std::string request;  ///< empty: nobody waits for an answer

@@ -203,7 +203,7 @@ void Decider::take_outcome(const TaskOutcome& outcome) {
   const std::string& resource = std::get<asl::Task>(execution.machine->state(strand->state).detail).resource;
   say_started(execution, *strand, outcome.started);
   const auto fail = [&](std::string error, std::optional<std::string> cause) {
-    emit(execution, *strand, TaskFailed{std::move(error), std::move(cause)});
+    emit(execution, *strand, TaskFailed{std::move(error), std::move(cause), outcome.usage});
   };
   switch (outcome.kind) {
     case TaskOutcome::Kind::succeeded:
@@ -217,7 +217,7 @@ void Decider::take_outcome(const TaskOutcome& outcome) {
         emit(execution, *strand, TaskSubmitted{outcome.result});
       }
       if (strand->phase == Phase::task) {  // else the answer to its token is waited for
-        emit(execution, *strand, TaskSucceeded{outcome.result});
+        emit(execution, *strand, TaskSucceeded{outcome.result, outcome.usage});
       }
       break;
     case TaskOutcome::Kind::failed:
@@ -225,7 +225,7 @@ void Decider::take_outcome(const TaskOutcome& outcome) {
       break;
     case TaskOutcome::Kind::timed_out:
     case TaskOutcome::Kind::heartbeat_missed:
-      emit(execution, *strand, TaskTimedOut{outcome.kind == TaskOutcome::Kind::heartbeat_missed});
+      emit(execution, *strand, TaskTimedOut{outcome.kind == TaskOutcome::Kind::heartbeat_missed, outcome.usage});
       break;
   }
 }

@@ -157,16 +157,16 @@ auto fields(engine::TaskSubmitted& body) {
   return std::tie(output);
 }
 auto fields(engine::TaskSucceeded& body) {
-  auto& [result] = body;
-  return std::tie(result);
+  auto& [result, usage] = body;
+  return std::tie(result, usage.cpu_us, usage.max_rss_kib, usage.rank);
 }
 auto fields(engine::TaskFailed& body) {
-  auto& [error, cause] = body;
-  return std::tie(error, cause);
+  auto& [error, cause, usage] = body;
+  return std::tie(error, cause, usage.cpu_us, usage.max_rss_kib, usage.rank);
 }
 auto fields(engine::TaskTimedOut& body) {
-  auto& [heartbeat] = body;
-  return std::tie(heartbeat);
+  auto& [heartbeat, usage] = body;
+  return std::tie(heartbeat, usage.cpu_us, usage.max_rss_kib, usage.rank);
 }
 auto fields(engine::WaitStarted& body) {
   auto& [deadline] = body;

@@ -15,7 +15,8 @@ namespace lockstep::report {
 namespace {
 
 constexpr const char* kCsvHeader =
-    "execution,state,item,attempt,dispatch,scheduled,started,ended,seconds,status,error,cause,result_bytes\r\n";
+    "execution,state,item,attempt,dispatch,scheduled,started,ended,seconds,status,error,cause,result_bytes,rank,"
+    "cpu_seconds,max_rss_kib\r\n";
 
 void add_csv_field(std::string& line, std::string_view text) {
   if (text.find_first_of(",\"\r\n") == std::string_view::npos && !text.starts_with(' ') && !text.ends_with(' ')) {
@@ -39,6 +40,10 @@ std::optional<double> seconds_of(const TaskRow& row) {
   return static_cast<double>(row.ended->us - row.started.value_or(row.scheduled).us) / kMicrosPerSecond;
 }
 
+double cpu_seconds(const engine::TaskUsage& usage) {
+  return static_cast<double>(usage.cpu_us) / kMicrosPerSecond;
+}
+
 std::string csv_line(const TaskRow& row) {
   const auto time = [](const std::optional<Timestamp>& at) { return at ? format_timestamp(*at) : std::string(); };
   const auto seconds = seconds_of(row);
@@ -54,7 +59,10 @@ std::string csv_line(const TaskRow& row) {
                                 std::string(row.status),
                                 row.error.value_or(""),
                                 row.cause.value_or(""),
-                                row.result_bytes ? std::to_string(*row.result_bytes) : ""};
+                                row.result_bytes ? std::to_string(*row.result_bytes) : "",
+                                row.usage ? std::to_string(row.usage->rank) : "",
+                                row.usage ? fmt::format("{:.6f}", cpu_seconds(*row.usage)) : "",
+                                row.usage && row.usage->max_rss_kib > 0 ? std::to_string(row.usage->max_rss_kib) : ""};
   std::string line;
   for (const std::string& field : fields) {
     if (&field != &fields[0]) {
@@ -83,6 +91,9 @@ std::string json_line(const TaskRow& row) {
   json["error"] = row.error ? Json(*row.error) : Json(nullptr);
   json["cause"] = row.cause ? Json(*row.cause) : Json(nullptr);
   json["result_bytes"] = row.result_bytes ? Json(*row.result_bytes) : Json(nullptr);
+  json["rank"] = row.usage ? Json(row.usage->rank) : Json(nullptr);
+  json["cpu_seconds"] = row.usage ? Json(cpu_seconds(*row.usage)) : Json(nullptr);
+  json["max_rss_kib"] = row.usage && row.usage->max_rss_kib > 0 ? Json(row.usage->max_rss_kib) : Json(nullptr);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -227,14 +238,22 @@ class Exporter {
       return;
     }
     TaskRow& task = open->second;
+    const auto keep_usage = [&](const engine::TaskUsage& usage) {
+      if (usage != engine::TaskUsage()) {
+        task.usage = usage;
+      }
+    };
     if (const auto* succeeded = std::get_if<engine::TaskSucceeded>(&event.body)) {
       task.result_bytes = succeeded->result.text_size();
+      keep_usage(succeeded->usage);
       end(execution, row.strand, "SUCCEEDED", row.time_us);
     } else if (auto* failed = std::get_if<engine::TaskFailed>(&event.body)) {
+      keep_usage(failed->usage);
       task.error = std::move(failed->error);
       task.cause = std::move(failed->cause);
       end(execution, row.strand, "FAILED", row.time_us);
     } else {
+      keep_usage(std::get<engine::TaskTimedOut>(event.body).usage);
       task.error = "States.Timeout";
       end(execution, row.strand, "TIMED_OUT", row.time_us);
     }

@@ -6,6 +6,7 @@
 #include <ostream>
 #include <string>
 
+#include "engine/event.hpp"
 #include "report/run_files.hpp"
 
 namespace lockstep::report {
@@ -26,6 +27,7 @@ struct TaskRow {
   std::optional<std::string> error;
   std::optional<std::string> cause;
   std::optional<std::uint64_t> result_bytes;
+  std::optional<engine::TaskUsage> usage;  ///< where a worker has said it
 };
 
 /// Rows in the order in which the dispatches ended, open ones last. CSV is RFC 4180's, with a header. Memory follows

@@ -364,7 +364,7 @@ TEST_F(AReport, QuotesCsvAsTheRfcSays) {
   std::ostringstream out;
   ASSERT_TRUE(write_export(open_run_folder(run.folder()).value(), ExportFormat::csv, out));
   EXPECT_THAT(out.str(), testing::StartsWith("execution,state,item,"));
-  EXPECT_THAT(out.str(), HasSubstr("FAILED,Boom,\"a \"\"cause\"\",\nin two lines\",\r\n"));
+  EXPECT_THAT(out.str(), HasSubstr("FAILED,Boom,\"a \"\"cause\"\",\nin two lines\",,,,\r\n"));
 }
 
 TEST(ARunFolder, IsToldFromOtherFolders) {

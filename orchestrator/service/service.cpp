@@ -362,6 +362,7 @@ engine::TaskOutcome Service::to_engine_outcome(worker::Outcome& ended, const int
   engine::TaskOutcome outcome;
   outcome.id = to_engine(ended.id);
   outcome.started = ended.started;
+  outcome.usage = {ended.cpu.count(), ended.max_rss_kib, ended.rank};
   switch (ended.kind) {
     case worker::OutcomeKind::succeeded:
       outcome.kind = engine::TaskOutcome::Kind::succeeded;

@@ -245,6 +245,24 @@ class ReportsOfRuns(LockstepCase):
         self.assertEqual((again["status"], again["redriveCount"], again["failures"]), ("SUCCEEDED", 1, []))
         self.assertEqual(again["states"][0]["items"]["succeeded"], 3)
 
+    def test_export_says_where_tasks_ran_and_what_they_used(self):
+        burn = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; echo 1"
+        machine = {"StartAt": "E", "States": {"E": {"Type": "Task", "Resource": "job:exec", "Next": "S"},
+                                              "S": {"Type": "Task", "Resource": "job:stream", "Next": "B"},
+                                              "B": {"Type": "Task", "Resource": "job:bad", "End": True}}}
+        jobs = [{"resource": "job:exec", "exec": ["sh", "-c", burn]},
+                {"resource": "job:stream", "stream": ["sh", "-c", "while read x; do %s; done" % burn]},
+                {"resource": "job:bad", "exec": ["sh", "-c", burn + "; exit 1"]}]
+        for mode in ("alone", "ranks"):
+            self.assertEqual(self.run_machine(machine, jobs, mode=mode).status, 1)
+            lines = self.lockstep("export", "--jsonl", "--dir", "run-%d" % self.runs).out.splitlines()
+            rows = {row["state"]: row for row in map(json.loads, lines)}
+            for row in rows.values():
+                self.assertTrue(0 < row["cpu_seconds"] < 60, row)
+                self.assertEqual(row["rank"] > 0, mode == "ranks")
+            for state in "EB":
+                self.assertGreater(rows[state]["max_rss_kib"], 100)
+
     def test_the_history_is_that_which_run_writes(self):
         self.write("go", "")
         process = self.begin([1, 2], "--history", self.path("history.json"))
