@@ -187,14 +187,10 @@ class Evaluator {
   Item follow_names(const Expr& e, Item input, Frame* frame);
   /// A member by name. The place where the last object had it is tried first: records of one shape are the rule.
   const Node* member_of(const Expr& step, const Node& object) {
-    Hint& hint = hints_[step.hint];
+    const Hint& hint = hints_[step.hint];
     if (hint.place < object.size()) {
       const Member& guess = object.member(hint.place);
       if (guess.key_text == hint.key && guess.key_size == step.text.size()) {
-        return &guess.value();
-      }
-      if (guess.has_key(step.text, step.hash)) {
-        hint.key = guess.key_text;
         return &guess.value();
       }
     }

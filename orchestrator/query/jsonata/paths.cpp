@@ -8,13 +8,18 @@ namespace lockstep::jsonata {
 
 const Node* Evaluator::find_member(const Expr& step, const Node& object) {
   const std::size_t size = object.size();
+  Hint& hint = hints_[step.hint];
+  if (hint.place < size && object.member(hint.place).has_key(step.text, step.hash)) {
+    hint.key = object.member(hint.place).key_text;
+    return &object.member(hint.place).value();
+  }
   if (size > 12) {
     return object.find(step.text, step.hash);
   }
   for (std::uint32_t i = 0; i < size; ++i) {
     const Member& member = object.member(i);
     if (member.has_key(step.text, step.hash)) {
-      hints_[step.hint] = {member.key_text, i};
+      hint = {member.key_text, i};
       return &member.value();
     }
   }
