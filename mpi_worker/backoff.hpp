@@ -5,8 +5,8 @@
 
 namespace lockstep::worker {
 
-/// Looks again at once after a message, then less and less often; a look in a millisecond costs an idle rank next to
-/// nothing and delays a task by that much at most.
+/// Looks again at once after a message, then less and less often; two looks in a millisecond cost an idle rank next to
+/// nothing and delay a task by half of one at most.
 class Backoff {
  public:
   /// Something came.
@@ -24,7 +24,7 @@ class Backoff {
       return std::chrono::microseconds(100);
     }
     looks_ = kYields + kShort + kMiddle;  // stays here
-    return std::chrono::milliseconds(1);
+    return std::chrono::microseconds(500);
   }
 
  private:
