@@ -282,6 +282,27 @@ TEST_F(ProgressTest, AResumedRunIsCountedFromWhatIsLive) {
   EXPECT_EQ(again.in_state(), counts.in_state());
 }
 
+TEST_F(ProgressTest, ARedrivenMapIsCountedFromWhatIsTriedAgain) {
+  begin(kSurvey, items(5));
+  succeed();
+  fail("Broken", "x");
+  ASSERT_EQ(counts.status(), engine::Status::failed);
+  tasks.clear();
+  handle(engine::RedriveExecution{"", engine::ExecutionId{1}});
+  EXPECT_EQ(counts.status(), engine::Status::running);
+  const MapCounts& map = counts.map(asl::StateId{1});
+  EXPECT_EQ(map.live, 1U);
+  EXPECT_EQ(map.total, 5U);
+  EXPECT_EQ(map.ok, 1U);
+  EXPECT_EQ(map.running(), 4U);
+  EXPECT_THAT(frame(), testing::Contains(HasSubstr("1/5 20 %  running 4")));
+  for (int i = 0; i < 4; ++i) {
+    succeed();
+  }
+  EXPECT_EQ(counts.map(asl::StateId{1}).ok, 5U);
+  EXPECT_EQ(counts.status(), engine::Status::succeeded);
+}
+
 TEST_F(ProgressTest, AMapThatIsEnteredAgainBeginsAnew) {
   begin(R"({"StartAt":"M","States":{
     "M":{"Type":"Map","Next":"C","ResultPath":null,

@@ -74,6 +74,8 @@ std::string failure_text(std::string_view error, std::string_view cause) {
 
 void RunCounts::begin(asl::StateMachinePtr machine, Timestamp time) {
   machine_ = std::move(machine);
+  names_.clear();
+  in_tasks_ = 0;
   started_at_ = time;
   of_changes_.at = time;
   of_failures_.at = time;
@@ -300,7 +302,7 @@ void RunCounts::on_event(const engine::Event& event, const engine::Engine& engin
     begin(started->machine, event.time);
     return;
   }
-  if (machine_ == nullptr) {
+  if (machine_ == nullptr || (event.id != 0 && event.id <= counted_until_)) {
     return;
   }
   const bool has_state = index(event.state) < in_state_.size();
@@ -320,7 +322,11 @@ void RunCounts::on_event(const engine::Event& event, const engine::Engine& engin
       end_failure(event, "", false);
       end(event, Status::failed);
     } else if constexpr (std::is_same_v<Body, ExecutionRedriven>) {
+      // What was given up goes on without being entered again. The engine is ahead: it has done all of this step.
+      resume(engine.find(event.execution));
       status_ = Status::running;
+      end_text_.clear();
+      counted_until_ = engine.find(event.execution) != nullptr ? engine.find(event.execution)->last_event_id : 0;
     } else if (has_state) {
       if constexpr (std::is_same_v<Body, StateEntered>) {
         enter(event);

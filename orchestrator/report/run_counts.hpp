@@ -160,6 +160,7 @@ class RunCounts {
   std::vector<std::string> names_;  // by StateId
   Timestamp started_at_;
   engine::Status status_ = engine::Status::running;
+  std::uint64_t counted_until_ = 0;  // events that a resume() has counted already
   std::string end_text_;
   std::vector<std::uint64_t> in_state_;
   std::vector<Timestamp> busy_since_;

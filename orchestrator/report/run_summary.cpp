@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kMostFailures = 10;
 /// Of fewer tasks the slowest are no news.
 constexpr std::uint64_t kManyTasks = 10;
+constexpr std::int64_t kSlow = 1'000;
 
 std::string tasks_line(const RunCounts& counts, const SummaryFacts& facts) {
   std::string line = fmt::format("tasks: ok {} failed {}", grouped(counts.tasks_ok()), grouped(counts.tasks_failed()));
@@ -87,7 +88,7 @@ std::vector<std::string> run_summary(const RunCounts& counts, const SummaryFacts
   if (counts.tasks_done() + counts.tasks_failed() > 0) {
     lines.push_back(tasks_line(counts, facts));
   }
-  if (counts.tasks_done() >= kManyTasks && !counts.slowest().empty()) {
+  if (counts.tasks_done() >= kManyTasks && !counts.slowest().empty() && counts.slowest().front().us >= kSlow) {
     lines.push_back(slowest_line(counts));
   }
   add_failures(counts, lines);
