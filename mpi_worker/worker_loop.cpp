@@ -45,7 +45,8 @@ class WorkerLoop {
   int run() {
     say_hello();
     while (true) {
-      const bool moved = take_messages() | advance();
+      const bool taken = take_messages();
+      const bool moved = advance() || taken;
       if (stopping_ && (!runner_ || runner_->running() == 0)) {
         if (spool_) {
           commit();

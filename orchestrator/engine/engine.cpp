@@ -35,8 +35,8 @@ std::string Engine::check_invariants() const {
     ++queued[ready.execution][ready.strand];
   }
   for (const auto& [id, execution] : executions_) {
-    const auto name = [&](StrandId strand) {
-      return fmt::format("execution {}, strand {}", static_cast<std::uint64_t>(id), static_cast<std::uint32_t>(strand));
+    const auto name = [number = static_cast<std::uint64_t>(id)](StrandId strand) {
+      return fmt::format("execution {}, strand {}", number, static_cast<std::uint32_t>(strand));
     };
     if (execution->status != Status::running) {
       for (const auto& [strand_id, strand] : execution->strands) {

@@ -56,6 +56,14 @@ struct JournalStart {
   std::uint32_t previous_crc = 0;  ///< of the row before
 };
 
+/// A segment's file that is made ahead.
+struct SegmentPreparation {
+  std::uint64_t number = 0;
+  SegmentSize size;
+  bool begun = false;
+  std::optional<Result<std::unique_ptr<SegmentFile>>> result;
+};
+
 class DurableJournal final : public Journal {
  public:
   /// Writes the first segment. Everything before `start.next_seq` must be durable.
@@ -122,7 +130,6 @@ class DurableJournal final : public Journal {
   Sink sink_;
   Slab* filling_ = nullptr;  // the last of slabs_
   std::uint32_t filled_ = 0;
-  std::uint32_t slab_count_ = 0;
   SegmentSize expected_next_;
 
   std::atomic<SequenceNumber> published_{0};
@@ -152,13 +159,7 @@ class DurableJournal final : public Journal {
 
   std::mutex prepare_mutex_;
   std::condition_variable prepare_changed_;
-  struct Preparation {
-    std::uint64_t number = 0;
-    SegmentSize size;
-    bool begun = false;
-    std::optional<Result<std::unique_ptr<SegmentFile>>> result;
-  };
-  std::optional<Preparation> preparation_;
+  std::optional<SegmentPreparation> preparation_;
 
   std::atomic<bool> stopping_{false};
   std::thread preparing_thread_;
