@@ -53,11 +53,11 @@ double Pace::per_second(asl::StateId map) const {
 std::optional<std::int64_t> Pace::left(asl::StateId map, const MapCounts& counts) const {
   constexpr double kMostSeconds = 1e9;
   const double rate = per_second(map);
-  const double todo = counts.total > counts.done() ? static_cast<double>(counts.total - counts.done()) : 0;
-  if (rate <= 0 || todo / rate > kMostSeconds) {
+  const double remaining = counts.total > counts.done() ? static_cast<double>(counts.total - counts.done()) : 0;
+  if (rate <= 0 || remaining / rate > kMostSeconds) {
     return std::nullopt;
   }
-  return static_cast<std::int64_t>(todo / rate * kMicrosPerSecond);
+  return static_cast<std::int64_t>(remaining / rate * kMicrosPerSecond);
 }
 
 }  // namespace lockstep::report
