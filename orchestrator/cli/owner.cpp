@@ -244,7 +244,8 @@ int carry_out(const service::RunFolder& folder, service::Plan plan, std::unique_
     progress = std::make_unique<Progress>(*fleet, session.execution());
   }
   Observers observers(history.get(), progress.get());
-  const auto end = session.run(*fleet, &observers);
+  const bool watched = history != nullptr || progress != nullptr;
+  const auto end = session.run(*fleet, watched ? &observers : nullptr);
   if (progress != nullptr) {
     progress->stop();
   }

@@ -43,23 +43,17 @@ void Engine::handle(const Input& input, Step& step) {
   decider.proceed();
 }
 
-void Decider::emit(const Execution& execution, StrandId strand, asl::StateId state, EventBody body,
-                   std::uint64_t previous) {
-  const bool shown = shows_in_history(body);
-  Event& event = step_.events.emplace_back();
+/// Fills in the rest of `event`, the last of the step's, and applies it.
+void Decider::happen(const Execution& execution, StrandId strand, asl::StateId state, std::uint64_t previous,
+                     Event& event) {
   event.execution = execution.id;
   event.strand = strand;
   event.state = state;
   event.time = std::max(now_, execution.last_time);
-  event.id = shown ? execution.last_event_id + 1 : 0;
+  event.id = shows_in_history(event.body) ? execution.last_event_id + 1 : 0;
   event.previous = previous;
-  event.body = std::move(body);
   engine_.evolve(event);
   budget_ -= budget_ > 0 ? 1 : 0;
-}
-
-void Decider::emit(const Execution& execution, const Strand& strand, EventBody body) {
-  emit(execution, strand.id, strand.state, std::move(body), strand.previous);
 }
 
 std::uint64_t Decider::random() {

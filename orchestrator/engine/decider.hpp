@@ -35,8 +35,18 @@ class Decider {
   void time_out(Execution& execution);
   void cancel_tasks(const Execution& execution);
   /// Applies and records an Event; `previous` is its previousEventId where history shows it.
-  void emit(const Execution& execution, StrandId strand, asl::StateId state, EventBody body, std::uint64_t previous);
-  void emit(const Execution& execution, const Strand& strand, EventBody body);
+  template <class Body>
+  void emit(const Execution& execution, StrandId strand, asl::StateId state, Body body, std::uint64_t previous) {
+    // In place: a body is moved once, and of a kind that is known here.
+    Event& event = step_.events.emplace_back();
+    event.body = std::move(body);
+    happen(execution, strand, state, previous, event);
+  }
+  template <class Body>
+  void emit(const Execution& execution, const Strand& strand, Body body) {
+    emit(execution, strand.id, strand.state, std::move(body), strand.previous);
+  }
+  void happen(const Execution& execution, StrandId strand, asl::StateId state, std::uint64_t previous, Event& event);
   std::uint64_t random();
   /// Ends a request. `execution`: whose state it changed; null: none's.
   void answer(Execution* execution, const std::string& request, Verdict verdict);

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "service/files.hpp"
+#include "value/node.hpp"
 
 namespace lockstep::service {
 
@@ -243,11 +244,9 @@ Result<void> RunFolder::clear() const {
 }
 
 Result<void> RunFolder::finish(const Finished& finished) const {
-  nlohmann::ordered_json document;
-  document["exit_status"] = finished.exit_status;
-  document["line"] = finished.line;
-  return write_file(path_ + "/result.json",
-                    document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  std::string text = fmt::format("{{\"exit_status\":{},\"line\":", finished.exit_status);
+  append_json_string(text, finished.line);  // which may have megabytes
+  return write_file(path_ + "/result.json", text + "}\n");
 }
 
 Result<void> RunFolder::reopen() const {
