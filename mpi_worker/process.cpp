@@ -72,6 +72,9 @@ tl::expected<std::unique_ptr<Process>, Outcome> Process::start(Task task, Proces
     return refuse(std::move(program.error()));
   }
   process->program_ = std::move(*program);
+  rusage own = {};
+  getrusage(RUSAGE_SELF, &own);
+  process->own_rss_kib_ = own.ru_maxrss;
   process->last_sign_ = begin;
   process->watch_time_ = begin + kBriefTime;
   process->watched_ = !process->program_.ended;
@@ -323,7 +326,8 @@ Outcome Process::finish() {
   outcome.started = started_;
   outcome.ended = ended_;
   outcome.cpu = cpu_of(usage_);
-  outcome.max_rss_kib = usage_.ru_maxrss;
+  // Between vfork and exec it shared our memory, and Linux counts that as its own: a smaller peak cannot be told.
+  outcome.max_rss_kib = usage_.ru_maxrss > own_rss_kib_ ? usage_.ru_maxrss : 0;
   return outcome;
 }
 

@@ -75,6 +75,7 @@ class Process final : public Running {
   bool done_ = false;
   int status_ = 0;
   rusage usage_ = {};
+  long own_rss_kib_ = 0;  // our own largest when it was spawned
   Timestamp started_, ended_;
   Clock::time_point timeout_ = Clock::time_point::max();
   Clock::time_point watch_time_;

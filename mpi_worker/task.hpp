@@ -68,7 +68,7 @@ struct Outcome {
   Timestamp ended;
   std::uint32_t rank = 0;
   std::chrono::microseconds cpu{0};  ///< user and system time of its process and the children that it waited for
-  std::int64_t max_rss_kib = 0;      ///< of the largest of them; 0: not known
+  std::int64_t max_rss_kib = 0;      ///< of the largest of them; 0: not known, or less than the worker's own
   bool begun = true;                 ///< cancelled: false where it was still waiting for its turn
 };
 

@@ -246,11 +246,12 @@ class ReportsOfRuns(LockstepCase):
         self.assertEqual(again["states"][0]["items"]["succeeded"], 3)
 
     def test_export_says_where_tasks_ran_and_what_they_used(self):
+        large = "dd if=/dev/zero of=/dev/null bs=300M count=1 2>/dev/null; "
         burn = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; echo 1"
         machine = {"StartAt": "E", "States": {"E": {"Type": "Task", "Resource": "job:exec", "Next": "S"},
                                               "S": {"Type": "Task", "Resource": "job:stream", "Next": "B"},
                                               "B": {"Type": "Task", "Resource": "job:bad", "End": True}}}
-        jobs = [{"resource": "job:exec", "exec": ["sh", "-c", burn]},
+        jobs = [{"resource": "job:exec", "exec": ["sh", "-c", large + burn]},
                 {"resource": "job:stream", "stream": ["sh", "-c", "while read x; do %s; done" % burn]},
                 {"resource": "job:bad", "exec": ["sh", "-c", burn + "; exit 1"]}]
         for mode in ("alone", "ranks"):
@@ -260,8 +261,8 @@ class ReportsOfRuns(LockstepCase):
             for row in rows.values():
                 self.assertTrue(0 < row["cpu_seconds"] < 60, row)
                 self.assertEqual(row["rank"] > 0, mode == "ranks")
-            for state in "EB":
-                self.assertGreater(rows[state]["max_rss_kib"], 100)
+            self.assertGreater(rows["E"]["max_rss_kib"], 300000)
+            self.assertIsNone(rows["B"]["max_rss_kib"], "less than the worker's own")
 
     def test_the_history_is_that_which_run_writes(self):
         self.write("go", "")
