@@ -10,9 +10,14 @@ namespace lockstep::worker {
 class Backoff {
  public:
   /// Something came.
-  void reset() { looks_ = 0; }
-  /// Nothing came. The time to sleep before the next look; 0: only let others run.
-  std::chrono::microseconds next() {
+  void reset() { looks_ = eager_looks_ = 0; }
+  /// Nothing came. The time to sleep before the next look; 0: only let others run. `eager`: something is awaited that
+  /// comes within the time of a sync, and no task of ours needs the core meanwhile.
+  std::chrono::microseconds next(bool eager = false) {
+    if (eager && looks_ == kYields && eager_looks_ < kEagerYields) {
+      ++eager_looks_;
+      return std::chrono::microseconds(0);
+    }
     ++looks_;
     if (looks_ <= kYields) {
       return std::chrono::microseconds(0);
@@ -29,9 +34,11 @@ class Backoff {
 
  private:
   static constexpr unsigned kYields = 20;
+  static constexpr unsigned kEagerYields = 200;  // half a millisecond or so
   static constexpr unsigned kShort = 25;
   static constexpr unsigned kMiddle = 50;
   unsigned looks_ = kYields + kShort + kMiddle;  // idle at first
+  unsigned eager_looks_ = 0;
 };
 
 }  // namespace lockstep::worker

@@ -245,7 +245,7 @@ class WorkerLoop {
   }
 
   void rest() {
-    std::chrono::nanoseconds time = backoff_.next();
+    std::chrono::nanoseconds time = backoff_.next(!runner_ || runner_->running() == 0);
     if (runner_ && runner_->running() > 0 && runner_->waiting() > 0) {
       time = kWithWork;  // the end of a task wakes us; until then no message can be urgent
     }

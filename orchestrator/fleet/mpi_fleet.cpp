@@ -25,6 +25,8 @@ constexpr std::chrono::seconds kGreeting{10};
 constexpr std::chrono::microseconds kBalance{500};
 /// For the goodbyes, beyond what running tasks may take.
 constexpr std::chrono::seconds kFarewell{10};
+/// Workers that can do without us for less than this run tasks that are over at once.
+constexpr std::chrono::microseconds kNoTime{10};
 /// Sleep while nothing is in flight: only a hello or a goodbye can come.
 constexpr std::chrono::milliseconds kIdle{20};
 
@@ -437,7 +439,8 @@ void MpiFleet::wait(std::chrono::microseconds limit, const Waker& waker, std::ve
       backoff_.reset();
       continue;
     }
-    std::chrono::nanoseconds time = std::max<std::chrono::nanoseconds>(backoff_.next(), pause());
+    const std::chrono::microseconds pause = this->pause();
+    std::chrono::nanoseconds time = std::max<std::chrono::nanoseconds>(backoff_.next(pause < kNoTime), pause);
     if (flights_.empty() && channel_.unsent() == 0) {
       time = kIdle;
     }
