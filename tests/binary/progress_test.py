@@ -55,7 +55,7 @@ class Log(LockstepCase):
             self.assertEqual(told[-2:], ["ENTERED Report (Task)", "FAILED Report States.TaskFailed: exit status 5: no space left"])
             end = [line for line in lines if line.startswith("lockstep: ")][1:]
             self.assertRegex(end[0], r"^lockstep: FAILED in \S+ s: States.TaskFailed: exit status 5: no space left$")
-            self.assertRegex(end[1], r"^lockstep: tasks: ok 37 failed 5 \| \S+/s \| cpu \S+ s \| max rss \d+ MiB \| util \d+ % of 2 slots")
+            self.assertRegex(end[1], r"^lockstep: tasks: ok 37 failed 5 \| \S+/s \| cpu \S+ s \| util \d+ % of 2 slots")
             self.assertEqual("with rank 0" in end[1], bool(extra))
             self.assertRegex(end[2], r"^lockstep: slowest: Prepare \S+ s")
             self.assertRegex(end[3], r'^lockstep: failed 4 x Odd: .*"item \d*7"} \| caught \| first Survey/Measure\[\d*7\] at ')
