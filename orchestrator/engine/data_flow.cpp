@@ -22,12 +22,12 @@ std::optional<Value> Decider::effective_input(Execution& execution, Strand& stra
 }
 
 std::optional<Value> Decider::arguments(Execution& execution, Strand& strand, const asl::State& state,
-                                        const Value& effective) {
+                                        Value effective) {
   if (state.arguments == nullptr) {
     return effective;
   }
   StrandEnvironment environment = environment_for(execution, strand);
-  environment.input = effective;
+  environment.input = std::move(effective);
   auto value = state.arguments->evaluate(environment);
   if (!value) {
     evaluation_failed(execution, strand, value.error());
@@ -36,13 +36,16 @@ std::optional<Value> Decider::arguments(Execution& execution, Strand& strand, co
   return *std::move(value);
 }
 
-void Decider::complete(Execution& execution, Strand& strand, const asl::State& state,
-                       const Value& result_by_reference) {
-  const Value result = result_by_reference;  // it may be the strand's own, which leaving the state clears
-  StrandEnvironment environment = environment_for(execution, strand);
+void Decider::complete(Execution& execution, Strand& strand, const asl::State& state, Value result) {
+  const bool jsonata = state.language == asl::QueryLanguage::jsonata;
+  std::optional<StrandEnvironment> environment;  // most states evaluate nothing here
   const auto evaluate = [&](const query::ExpressionPtr& expression, const Value& input) -> std::optional<Value> {
-    environment.input = input;
-    auto value = expression->evaluate(environment);
+    if (!environment) {
+      environment.emplace(environment_for(execution, strand));
+      environment->result = jsonata && state.type != asl::StateType::pass ? &result : nullptr;
+    }
+    environment->input = input;
+    auto value = expression->evaluate(*environment);
     if (!value) {
       evaluation_failed(execution, strand, value.error());
       return std::nullopt;
@@ -52,74 +55,74 @@ void Decider::complete(Execution& execution, Strand& strand, const asl::State& s
 
   std::optional<Value> output;
   std::optional<Value> assigned;
-  if (state.language == asl::QueryLanguage::jsonata) {
-    if (state.type != asl::StateType::pass) {
-      environment.result = &result;
-    }
-    output = state.output != nullptr ? evaluate(state.output, strand.input) : result;
-    if (!output) {
+  if (jsonata) {
+    if (state.output != nullptr && !(output = evaluate(state.output, strand.input))) {
       return;
     }
     if (state.assign != nullptr && !(assigned = evaluate(state.assign, strand.input))) {
       return;
     }
+    if (!output) {
+      output = std::move(result);
+    }
   } else {
-    const std::optional<Value> selected =
-        state.result_selector != nullptr ? evaluate(state.result_selector, result) : result;
-    if (!selected) {
+    if (state.result_selector != nullptr && !(output = evaluate(state.result_selector, result))) {
       return;
     }
     if (state.assign != nullptr && !(assigned = evaluate(state.assign, result))) {
       return;
     }
-    Value combined = *selected;
+    if (!output) {
+      output = std::move(result);
+    }
     if (state.result_path.mode == asl::ResultPath::Mode::discard) {
-      combined = strand.input;
+      output = strand.input;
     } else if (state.result_path.mode == asl::ResultPath::Mode::place) {
-      auto placed = state.result_path.path->place(strand.input, *selected);
+      auto placed = state.result_path.path->place(strand.input, *output);
       if (!placed) {
         evaluation_failed(execution, strand, {"States.ResultPathMatchFailure", placed.error().detail, ""});
         return;
       }
-      combined = *std::move(placed);
+      output = *std::move(placed);
     }
-    output = state.output_discarded    ? Value::empty_object()
-             : state.output != nullptr ? evaluate(state.output, combined)
-                                       : combined;
-    if (!output) {
+    if (state.output_discarded) {
+      output = Value::empty_object();
+    } else if (state.output != nullptr && !(output = evaluate(state.output, Value(*output)))) {
       return;
     }
   }
-  leave(execution, strand, *output, state.next, assigned);
+  leave(execution, strand, *std::move(output), state.next, assigned);
 }
 
-void Decider::complete_without_result(Execution& execution, Strand& strand, const asl::State& state,
-                                      const Value& effective, asl::StateId next, const query::ExpressionPtr& output,
+void Decider::complete_without_result(Execution& execution, Strand& strand, const asl::State& state, Value effective,
+                                      asl::StateId next, const query::ExpressionPtr& output,
                                       const query::ExpressionPtr& assign) {
-  StrandEnvironment environment = environment_for(execution, strand);
-  environment.input = effective;
   Value left = state.output_discarded ? Value::empty_object() : effective;
-  if (output != nullptr) {
-    auto value = output->evaluate(environment);
-    if (!value) {
-      evaluation_failed(execution, strand, value.error());
-      return;
-    }
-    left = *std::move(value);
-  }
   std::optional<Value> assigned;
-  if (assign != nullptr) {
-    auto value = assign->evaluate(environment);
-    if (!value) {
-      evaluation_failed(execution, strand, value.error());
-      return;
+  if (output != nullptr || assign != nullptr) {
+    StrandEnvironment environment = environment_for(execution, strand);
+    environment.input = std::move(effective);
+    if (output != nullptr) {
+      auto value = output->evaluate(environment);
+      if (!value) {
+        evaluation_failed(execution, strand, value.error());
+        return;
+      }
+      left = *std::move(value);
     }
-    assigned = *std::move(value);
+    if (assign != nullptr) {
+      auto value = assign->evaluate(environment);
+      if (!value) {
+        evaluation_failed(execution, strand, value.error());
+        return;
+      }
+      assigned = *std::move(value);
+    }
   }
-  leave(execution, strand, left, next, assigned);
+  leave(execution, strand, std::move(left), next, assigned);
 }
 
-void Decider::leave(Execution& execution, Strand& strand, const Value& output, asl::StateId next,
+void Decider::leave(Execution& execution, Strand& strand, Value output, asl::StateId next,
                     const std::optional<Value>& assigned) {
   const asl::State& state = execution.machine->state(strand.state);
   if (!fits(execution, strand, output, state.name)) {
@@ -145,7 +148,7 @@ void Decider::leave(Execution& execution, Strand& strand, const Value& output, a
       return;
     }
   }
-  emit(execution, strand, StateExited{output, next, std::move(entries)});
+  emit(execution, strand, StateExited{std::move(output), next, std::move(entries)});
 }
 
 bool Decider::within_limits(const Value& value) const {

@@ -2,29 +2,6 @@
 
 namespace lockstep::engine {
 
-namespace {
-
-/// Whether AWS's history has an entry for this kind of Event.
-bool shows_in_history(const EventBody& body) {
-  return std::visit(
-      [](const auto& b) {
-        using Body = std::decay_t<decltype(b)>;
-        if constexpr (std::is_same_v<Body, WaitStarted> || std::is_same_v<Body, RetryScheduled> ||
-                      std::is_same_v<Body, TaskRedispatched> || std::is_same_v<Body, HeartbeatReceived> ||
-                      std::is_same_v<Body, RequestTaken>) {
-          return false;
-        } else if constexpr (std::is_same_v<Body, ChildSucceeded> || std::is_same_v<Body, ChildFailed> ||
-                             std::is_same_v<Body, ChildAborted>) {
-          return b.iteration;
-        } else {
-          return true;
-        }
-      },
-      body);
-}
-
-}  // namespace
-
 void Engine::handle(const Input& input, Step& step) {
   Decider decider(*this, input, step);
   if (const auto* start = std::get_if<StartExecution>(&input.body)) {
@@ -43,19 +20,6 @@ void Engine::handle(const Input& input, Step& step) {
   decider.proceed();
 }
 
-/// Fills in the rest of `event`, the last of the step's, and applies it.
-void Decider::happen(const Execution& execution, StrandId strand, asl::StateId state, std::uint64_t previous,
-                     Event& event) {
-  event.execution = execution.id;
-  event.strand = strand;
-  event.state = state;
-  event.time = std::max(now_, execution.last_time);
-  event.id = shows_in_history(event.body) ? execution.last_event_id + 1 : 0;
-  event.previous = previous;
-  engine_.evolve(event);
-  budget_ -= budget_ > 0 ? 1 : 0;
-}
-
 std::uint64_t Decider::random() {
   // splitmix64: every call of an Input gets another number, the same ones when the Input is repeated.
   seed_ += 0x9E3779B97F4A7C15U;
@@ -71,7 +35,7 @@ void Decider::start(const StartExecution& start) {
   event.time = now_;
   event.id = 1;
   event.body = ExecutionStarted{start.identity, start.machine, start.input};
-  engine_.evolve(event);
+  engine_.start(event, std::get<ExecutionStarted>(event.body));
 }
 
 void Decider::proceed() {
@@ -88,43 +52,43 @@ void Decider::proceed() {
       engine_.make_ready(execution, *execution.find(timer.strand));
     }
   }
+  Execution* execution = nullptr;
   while (!engine_.ready_.empty() && budget_ > 0) {
     const Engine::Ready ready = engine_.ready_.front();
     engine_.ready_.pop_front();
-    const auto found = engine_.executions_.find(ready.execution);
-    if (found == engine_.executions_.end()) {
-      continue;
+    if (execution == nullptr || execution->id != ready.execution) {
+      const auto found = engine_.executions_.find(ready.execution);
+      if (found == engine_.executions_.end()) {
+        continue;
+      }
+      execution = found->second.get();
     }
-    if (Strand* strand = found->second->find(ready.strand); strand != nullptr && strand->queued) {
-      strand->queued = false;
-      run(*found->second, *strand);
+    if (Strand* strand = execution->find(ready.strand); strand != nullptr && strand->queued) {
+      run(*execution, *strand);
     }
   }
 }
 
 void Decider::run(Execution& execution, Strand& strand) {
-  const StrandId id = strand.id;
-  Strand* at = &strand;
-  while (at != nullptr) {
-    at->queued = true;  // it is in hand: evolve need not queue it
-    if (budget_ == 0) {
-      at->queued = false;
-      engine_.make_ready(execution, *at);
-      return;
-    }
-    const bool more = advance(execution, *at);
-    at = execution.find(id);
-    if (!more || (at != nullptr && at->given_up)) {
-      break;
+  strand.queued = true;  // it is in hand: evolve need not queue it
+  Progress progress = Progress::more;
+  while (progress == Progress::more && budget_ > 0) {
+    progress = advance(execution, strand);
+    if (progress == Progress::more && strand.given_up) {
+      progress = Progress::waits;
     }
   }
-  if (at != nullptr) {
-    at->queued = false;
+  if (progress == Progress::gone) {
+    return;
+  }
+  strand.queued = false;
+  if (progress == Progress::more) {
+    engine_.make_ready(execution, strand);
   }
 }
 
-/// One step of a strand. False when it has nothing more to do until something happens outside.
-bool Decider::advance(Execution& execution, Strand& strand) {
+/// One step of a strand; `waits` when it has nothing more to do until something happens outside it.
+Decider::Progress Decider::advance(Execution& execution, Strand& strand) {
   switch (strand.phase) {
     case Phase::entering: {
       const std::uint64_t limit = engine_.limits_.history_events;
@@ -134,51 +98,51 @@ bool Decider::advance(Execution& execution, Strand& strand) {
         failure.cause = fmt::format("The execution reached the maximum number of history events ({}).", limit);
         failure.catchable = false;
         handle_failure(execution, strand, failure);
-        return true;
+        return Progress::more;
       }
       emit(execution, strand, StateEntered{strand.state, strand.input});
-      return true;
+      return Progress::more;
     }
     case Phase::entered:
       begin_work(execution, strand);
-      return true;
+      return Progress::more;
     case Phase::task:
-      return false;
+      return Progress::waits;
     case Phase::waiting:
       if (strand.deadline > now_) {
-        return false;
+        return Progress::waits;
       }
       end_wait(execution, strand);
-      return true;
+      return Progress::more;
     case Phase::retrying:
       if (strand.deadline > now_) {
-        return false;
+        return Progress::waits;
       }
       begin_work(execution, strand);
-      return true;
+      return Progress::more;
     case Phase::callback: {
       const Call& call = *strand.call;
       if ((!call.timeout_at && !call.heartbeat_at) || strand.deadline > now_) {
-        return false;
+        return Progress::waits;
       }
       emit(execution, strand, TaskTimedOut{call.heartbeat_at == strand.deadline && call.timeout_at != strand.deadline});
-      return true;
+      return Progress::more;
     }
     case Phase::children:
-      return continue_children(execution, strand);
+      return continue_children(execution, strand) ? Progress::more : Progress::waits;
     case Phase::result_ready:
       complete(execution, strand, execution.machine->state(strand.state), strand.result);
-      return true;
+      return Progress::more;
     case Phase::failing: {
       const Failure failure = *strand.failure;
       handle_failure(execution, strand, failure);
-      return true;
+      return Progress::more;
     }
     case Phase::done:
       finish_strand(execution, strand);
-      return false;
+      return Progress::gone;
   }
-  return false;
+  return Progress::waits;
 }
 
 void Decider::begin_work(Execution& execution, Strand& strand) {
@@ -207,7 +171,7 @@ void Decider::begin_work(Execution& execution, Strand& strand) {
       state.detail);
 }
 
-/// The strand left its last state.
+/// The strand left its last state; it is gone afterwards.
 void Decider::finish_strand(Execution& execution, Strand& strand) {
   if (strand.id == StrandId::top) {
     const Value output = strand.input;
@@ -219,7 +183,7 @@ void Decider::finish_strand(Execution& execution, Strand& strand) {
 }
 
 void Decider::cancel_tasks(const Execution& execution) {
-  for (const auto& [id, strand] : execution.strands) {
+  for (const Strand& strand : execution.strands) {
     if (strand.phase == Phase::task) {
       step_.effects.emplace_back(
           CancelTask{{static_cast<std::uint64_t>(execution.id), strand.visit(), strand.dispatches}});
@@ -229,7 +193,7 @@ void Decider::cancel_tasks(const Execution& execution) {
 
 void Decider::time_out(Execution& execution) {
   cancel_tasks(execution);
-  emit(execution, StrandId::none, asl::StateId::none, ExecutionTimedOut{}, 0);
+  emit(execution, ExecutionTimedOut{});
   step_.effects.emplace_back(EndExecution{execution.id, Status::timed_out, Value(), std::nullopt, std::nullopt});
 }
 
@@ -239,7 +203,7 @@ void Decider::answer(Execution* execution, const std::string& request, Verdict v
   }
   // What changed nothing needs no record: it would be answered the same way again.
   if (execution != nullptr && verdict == Verdict::accepted) {
-    emit(*execution, StrandId::none, asl::StateId::none, RequestTaken{request, verdict}, 0);
+    emit(*execution, RequestTaken{request, verdict});
   }
   step_.effects.emplace_back(AnswerRequest{request, verdict});
 }
@@ -266,7 +230,7 @@ void Decider::stop(const StopExecution& stop) {
   }
   if (execution.status == Status::running) {
     cancel_tasks(execution);
-    emit(execution, StrandId::none, asl::StateId::none, ExecutionAborted{stop.error, stop.cause}, 0);
+    emit(execution, ExecutionAborted{stop.error, stop.cause});
     step_.effects.emplace_back(EndExecution{execution.id, Status::aborted, Value(), stop.error, stop.cause});
   }
   answer(&execution, stop.request, Verdict::accepted);
@@ -286,8 +250,7 @@ void Decider::redrive(const RedriveExecution& redrive) {
     answer(&execution, redrive.request, Verdict::execution_not_redrivable);
     return;
   }
-  emit(execution, StrandId::none, asl::StateId::none, ExecutionRedriven{execution.redrive_count + 1},
-       execution.last_event_id);
+  emit(execution, ExecutionRedriven{execution.redrive_count + 1}, execution.last_event_id);
   answer(&execution, redrive.request, Verdict::accepted);
 }
 

@@ -12,6 +12,20 @@
 
 namespace lockstep::engine {
 
+/// Whether AWS's history has an entry for this Event.
+template <class Body>
+bool shows_in_history(const Body& body) {
+  if constexpr (std::is_same_v<Body, WaitStarted> || std::is_same_v<Body, RetryScheduled> ||
+                std::is_same_v<Body, TaskRedispatched> || std::is_same_v<Body, HeartbeatReceived> ||
+                std::is_same_v<Body, RequestTaken>) {
+    return false;
+  } else if constexpr (requires { body.iteration; }) {
+    return body.iteration;  // of a Parallel's branches it shows no start and no end
+  } else {
+    return true;
+  }
+}
+
 class Decider {
  public:
   Decider(Engine& engine, const Input& input, Step& step)
@@ -28,25 +42,40 @@ class Decider {
 
  private:
   // decide.cpp
+  enum class Progress : std::uint8_t { more, waits, gone };
   void run(Execution& execution, Strand& strand);
-  bool advance(Execution& execution, Strand& strand);
+  Progress advance(Execution& execution, Strand& strand);
   void begin_work(Execution& execution, Strand& strand);
   void finish_strand(Execution& execution, Strand& strand);
   void time_out(Execution& execution);
   void cancel_tasks(const Execution& execution);
   /// Applies and records an Event; `previous` is its previousEventId where history shows it.
   template <class Body>
-  void emit(const Execution& execution, StrandId strand, asl::StateId state, Body body, std::uint64_t previous) {
-    // In place: a body is moved once, and of a kind that is known here.
-    Event& event = step_.events.emplace_back();
-    event.body = std::move(body);
-    happen(execution, strand, state, previous, event);
+  void emit(Execution& execution, Strand& strand, asl::StateId state, Body body, std::uint64_t previous) {
+    happen(execution, &strand, state, std::move(body), previous);
   }
   template <class Body>
-  void emit(const Execution& execution, const Strand& strand, Body body) {
-    emit(execution, strand.id, strand.state, std::move(body), strand.previous);
+  void emit(Execution& execution, Strand& strand, Body body) {
+    happen(execution, &strand, strand.state, std::move(body), strand.previous);
   }
-  void happen(const Execution& execution, StrandId strand, asl::StateId state, std::uint64_t previous, Event& event);
+  /// The execution's own: of no strand.
+  template <class Body>
+  void emit(Execution& execution, Body body, std::uint64_t previous = 0) {
+    happen(execution, nullptr, asl::StateId::none, std::move(body), previous);
+  }
+  template <class Body>
+  void happen(Execution& execution, Strand* strand, asl::StateId state, Body body, std::uint64_t previous) {
+    // In place, and with what is known here: an Event is made and applied for every step of every strand.
+    Event& event = step_.events.emplace_back();
+    event.execution = execution.id;
+    event.strand = strand == nullptr ? StrandId::none : strand->id;
+    event.state = state;
+    event.time = std::max(now_, execution.last_time);
+    event.id = shows_in_history(body) ? execution.last_event_id + 1 : 0;
+    event.previous = previous;
+    engine_.evolve(execution, strand, event, event.body.emplace<Body>(std::move(body)));
+    budget_ -= budget_ > 0 ? 1 : 0;
+  }
   std::uint64_t random();
   /// Ends a request. `execution`: whose state it changed; null: none's.
   void answer(Execution* execution, const std::string& request, Verdict verdict);
@@ -74,15 +103,15 @@ class Decider {
 
   // data_flow.cpp: asl.md sections 4 and 5. A nothing means that the failure has been dealt with.
   std::optional<Value> effective_input(Execution& execution, Strand& strand, const asl::State& state);
-  std::optional<Value> arguments(Execution& execution, Strand& strand, const asl::State& state, const Value& effective);
+  std::optional<Value> arguments(Execution& execution, Strand& strand, const asl::State& state, Value effective);
   /// Takes the state's result through ResultSelector, ResultPath, OutputPath or Output, and Assign, and leaves the
   /// state.
-  void complete(Execution& execution, Strand& strand, const asl::State& state, const Value& result);
+  void complete(Execution& execution, Strand& strand, const asl::State& state, Value result);
   /// Leaves a state that has no result of its own: Wait, Succeed, Choice.
-  void complete_without_result(Execution& execution, Strand& strand, const asl::State& state, const Value& effective,
+  void complete_without_result(Execution& execution, Strand& strand, const asl::State& state, Value effective,
                                asl::StateId next, const query::ExpressionPtr& output,
                                const query::ExpressionPtr& assign);
-  void leave(Execution& execution, Strand& strand, const Value& output, asl::StateId next,
+  void leave(Execution& execution, Strand& strand, Value output, asl::StateId next,
              const std::optional<Value>& assigned);
   bool within_limits(const Value& value) const;
   bool fits(Execution& execution, Strand& strand, const Value& value, std::string_view what);

@@ -39,9 +39,9 @@ std::string Engine::check_invariants() const {
       return fmt::format("execution {}, strand {}", number, static_cast<std::uint32_t>(strand));
     };
     if (execution->status != Status::running) {
-      for (const auto& [strand_id, strand] : execution->strands) {
+      for (const Strand& strand : execution->strands) {
         if (execution->status == Status::succeeded || !strand.given_up) {
-          return name(strand_id) + " goes on though its execution is over";
+          return name(strand.id) + " goes on though its execution is over";
         }
       }
       continue;
@@ -50,63 +50,63 @@ std::string Engine::check_invariants() const {
       return fmt::format("execution {} runs without its top strand", static_cast<std::uint64_t>(id));
     }
     std::unordered_map<StrandId, std::uint32_t> children_of;
-    for (const auto& [strand_id, strand] : execution->strands) {
-      if (strand.id != strand_id) {
-        return name(strand_id) + " is filed under another id";
+    for (const Strand& strand : execution->strands) {
+      if (execution->find(strand.id) != &strand) {
+        return name(strand.id) + " is filed under another id";
       }
-      if (static_cast<std::uint32_t>(strand_id) >= execution->next_strand) {
-        return name(strand_id) + " has an id that is yet to be given";
+      if (static_cast<std::uint32_t>(strand.id) >= execution->next_strand) {
+        return name(strand.id) + " has an id that is yet to be given";
       }
       if (strand.id != StrandId::top) {
         const Strand* parent = execution->find(strand.parent);
         if (parent == nullptr || parent->children == nullptr) {
-          return name(strand_id) + " has a parent without children";
+          return name(strand.id) + " has a parent without children";
         }
         if (strand.index >= parent->children->results.size()) {
-          return name(strand_id) + " stands outside its parent's results";
+          return name(strand.id) + " stands outside its parent's results";
         }
         if (!strand.given_up) {
           ++children_of[strand.parent];
-        } else if (std::count(parent->children->given_up.begin(), parent->children->given_up.end(), strand_id) != 1) {
-          return name(strand_id) + " is given up, but its parent does not know";
+        } else if (std::count(parent->children->given_up.begin(), parent->children->given_up.end(), strand.id) != 1) {
+          return name(strand.id) + " is given up, but its parent does not know";
         }
       }
       if (strand.given_up) {
         if (strand.phase == Phase::task || strand.phase == Phase::waiting || strand.phase == Phase::retrying ||
             strand.phase == Phase::callback || strand.queued) {
-          return name(strand_id) + " is given up but goes on";
+          return name(strand.id) + " is given up but goes on";
         }
         continue;
       }
       if ((strand.phase == Phase::task || strand.phase == Phase::callback) != (strand.call != nullptr)) {
-        return name(strand_id) + " has a task out without its parameters, or the other way round";
+        return name(strand.id) + " has a task out without its parameters, or the other way round";
       }
       if (strand.previous > execution->last_event_id) {
-        return name(strand_id) + " follows an event that has not happened";
+        return name(strand.id) + " follows an event that has not happened";
       }
       if ((strand.phase == Phase::children) && strand.children == nullptr) {
-        return name(strand_id) + " waits for children that it doesn't have";
+        return name(strand.id) + " waits for children that it doesn't have";
       }
       if ((strand.phase == Phase::failing) != (strand.failure != nullptr)) {
-        return name(strand_id) + " is failing without a failure, or the other way round";
+        return name(strand.id) + " is failing without a failure, or the other way round";
       }
       if (strand.phase == Phase::task && strand.dispatches == 0) {
-        return name(strand_id) + " has a task out that was never dispatched";
+        return name(strand.id) + " has a task out that was never dispatched";
       }
       const bool runnable =
           strand.phase == Phase::entering || strand.phase == Phase::entered || strand.phase == Phase::result_ready ||
           strand.phase == Phase::failing || strand.phase == Phase::done ||
           (strand.phase == Phase::children && (strand.children->all_finished() || strand.children->may_start()));
-      const bool stands = queued.count(id) != 0 && queued.at(id).count(strand_id) != 0;
+      const bool stands = queued.count(id) != 0 && queued.at(id).count(strand.id) != 0;
       if (runnable && !stands) {
-        return name(strand_id) + " could go on but stands in no queue";
+        return name(strand.id) + " could go on but stands in no queue";
       }
     }
-    for (const auto& [strand_id, strand] : execution->strands) {
-      const std::uint32_t counted = children_of.count(strand_id) != 0 ? children_of[strand_id] : 0;
+    for (const Strand& strand : execution->strands) {
+      const std::uint32_t counted = children_of.count(strand.id) != 0 ? children_of[strand.id] : 0;
       const std::uint32_t kept = strand.children != nullptr ? strand.children->running : 0;
       if (counted != kept) {
-        return fmt::format("{} counts {} running children but has {}", name(strand_id), kept, counted);
+        return fmt::format("{} counts {} running children but has {}", name(strand.id), kept, counted);
       }
     }
   }

@@ -73,16 +73,32 @@ class Engine {
     StrandId strand;
   };
 
-  Strand& add_child(Execution& execution, Strand& parent, StrandId id, std::uint32_t index, bool iteration,
+  void add_child(Execution& execution, const Strand& parent, StrandId id, std::uint32_t index, bool iteration,
                     asl::ScopeId scope, const Value& input, std::uint64_t previous);
   void make_ready(const Execution& execution, Strand& strand, bool at_front = false);
   void start_timer(const Execution& execution, StrandId strand, Timestamp deadline);
   bool is_live(const Timer& timer) const;
 
   // evolve.cpp: one overload per kind of Event.
-  void evolve(const Event& event);
-  void on(const Event& event, const ExecutionStarted& body);
-  void close(const Event& event, Status status);
+  void start(const Event& event, const ExecutionStarted& body);
+  /// Any other Event. `strand`: the Event's; null: it has none, or it is gone.
+  template <class Body>
+  void evolve(Execution& execution, Strand* strand, const Event& event, const Body& body) {
+    execution.last_time = event.time;
+    if (event.id != 0) {
+      execution.last_event_id = event.id;
+    }
+    if constexpr (requires { on(execution, event, body); }) {
+      on(execution, event, body);
+    } else if (strand != nullptr) {
+      on(execution, *strand, event, body);
+    }
+  }
+  static void close(Execution& execution, Status status);
+  void on(Execution& execution, const Event& event, const ExecutionSucceeded& body);
+  void on(Execution& execution, const Event& event, const ExecutionFailed& body);
+  void on(Execution& execution, const Event& event, const ExecutionTimedOut& body);
+  void on(Execution& execution, const Event& event, const ExecutionAborted& body);
   void on(Execution& execution, const Event& event, const RequestTaken& body);
   void on(Execution& execution, const Event& event, const ExecutionRedriven& body);
   void await_answer(const Execution& execution, Strand& strand, Timestamp from);

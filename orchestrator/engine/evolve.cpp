@@ -36,12 +36,8 @@ Value joined(const std::vector<Value>& results) {
 }  // namespace
 
 void Engine::apply(const Event& event) {
-  evolve(event);
-}
-
-void Engine::evolve(const Event& event) {
   if (const auto* started = std::get_if<ExecutionStarted>(&event.body)) {
-    on(event, *started);
+    start(event, *started);
     return;
   }
   const auto found = executions_.find(event.execution);
@@ -49,33 +45,17 @@ void Engine::evolve(const Event& event) {
     return;
   }
   Execution& execution = *found->second;
-  execution.last_time = event.time;
-  if (event.id != 0) {
-    execution.last_event_id = event.id;
-  }
+  Strand* strand = execution.find(event.strand);
   std::visit(
       [&](const auto& body) {
-        using Body = std::decay_t<decltype(body)>;
-        if constexpr (std::is_same_v<Body, ExecutionStarted>) {
-          // handled above
-        } else if constexpr (std::is_same_v<Body, ExecutionSucceeded>) {
-          close(event, Status::succeeded);
-        } else if constexpr (std::is_same_v<Body, ExecutionFailed>) {
-          close(event, Status::failed);
-        } else if constexpr (std::is_same_v<Body, ExecutionTimedOut>) {
-          close(event, Status::timed_out);
-        } else if constexpr (std::is_same_v<Body, ExecutionAborted>) {
-          close(event, Status::aborted);
-        } else if constexpr (std::is_same_v<Body, RequestTaken> || std::is_same_v<Body, ExecutionRedriven>) {
-          on(execution, event, body);
-        } else if (Strand* strand = execution.find(event.strand)) {
-          on(execution, *strand, event, body);
+        if constexpr (!std::is_same_v<std::decay_t<decltype(body)>, ExecutionStarted>) {
+          evolve(execution, strand, event, body);
         }
       },
       event.body);
 }
 
-void Engine::on(const Event& event, const ExecutionStarted& body) {
+void Engine::start(const Event& event, const ExecutionStarted& body) {
   auto execution = std::make_unique<Execution>();
   execution->id = event.execution;
   execution->identity = body.identity;
@@ -88,21 +68,36 @@ void Engine::on(const Event& event, const ExecutionStarted& body) {
     execution->deadline = Timestamp{event.time.us + *timeout * kMicrosPerSecond};
     start_timer(*execution, StrandId::none, *execution->deadline);
   }
-  Strand& top = execution->strands[StrandId::top];
+  Strand& top = execution->strands.add({});
   top.state = body.machine->scope(asl::ScopeId::top).start_at;
   top.input = body.input;
   make_ready(*execution, top);
   executions_[event.execution] = std::move(execution);
 }
 
-void Engine::close(const Event& event, Status status) {
-  Execution& execution = *executions_.at(event.execution);
+void Engine::on(Execution& execution, const Event& /*event*/, const ExecutionSucceeded& /*body*/) {
+  close(execution, Status::succeeded);
+}
+
+void Engine::on(Execution& execution, const Event& /*event*/, const ExecutionFailed& /*body*/) {
+  close(execution, Status::failed);
+}
+
+void Engine::on(Execution& execution, const Event& /*event*/, const ExecutionTimedOut& /*body*/) {
+  close(execution, Status::timed_out);
+}
+
+void Engine::on(Execution& execution, const Event& /*event*/, const ExecutionAborted& /*body*/) {
+  close(execution, Status::aborted);
+}
+
+void Engine::close(Execution& execution, Status status) {
   execution.status = status;
   if (status == Status::succeeded) {
     execution.strands.clear();
     return;
   }
-  for (auto& [id, strand] : execution.strands) {
+  for (Strand& strand : execution.strands) {
     give_up(strand);
   }
 }
@@ -120,18 +115,18 @@ void Engine::on(Execution& execution, const Event& event, const ExecutionRedrive
     start_timer(execution, StrandId::none, *execution.deadline);
   }
   // Nothing runs any more: whoever was still running when the execution ended has been given up, too.
-  for (auto& [id, strand] : execution.strands) {
+  for (Strand& strand : execution.strands) {
     if (strand.children != nullptr) {
       strand.children->running = 0;
       strand.children->given_up.clear();
     }
   }
-  for (auto& [id, strand] : execution.strands) {
+  for (Strand& strand : execution.strands) {
     if (Strand* parent = execution.find(strand.parent)) {
-      parent->children->given_up.push_back(id);
+      parent->children->given_up.push_back(strand.id);
     }
   }
-  for (auto& [id, strand] : execution.strands) {
+  for (Strand& strand : execution.strands) {
     if (strand.children != nullptr) {
       std::sort(strand.children->given_up.begin(), strand.children->given_up.end());
     }
@@ -205,7 +200,9 @@ void Engine::revive(Execution& execution, Strand& strand, std::uint64_t previous
 
 void Engine::on(Execution& execution, Strand& strand, const Event& event, const StateEntered& body) {
   strand.state = body.state;
-  strand.input = body.input;
+  if (!strand.input.same(body.input)) {
+    strand.input = body.input;
+  }
   strand.phase = Phase::entered;
   ++strand.visits;
   strand.dispatches = 0;
@@ -364,10 +361,9 @@ void Engine::on(Execution& execution, Strand& strand, const Event& event, const 
   strand.children->results.resize(branches.size());
   strand.children->next = static_cast<std::uint32_t>(branches.size());
   strand.children->running = strand.children->next;
-  const StrandId parent = strand.id;
   for (std::uint32_t i = 0; i < branches.size(); ++i) {
     const StrandId child{static_cast<std::uint32_t>(body.first_child) + i};
-    add_child(execution, *execution.find(parent), child, i, false, branches[i], body.input, event.id);
+    add_child(execution, strand, child, i, false, branches[i], body.input, event.id);
   }
 }
 
@@ -444,9 +440,9 @@ void Engine::on(Execution& execution, Strand& /*strand*/, const Event& /*event*/
     return;
   }
   std::vector<StrandId> gone;
-  for (const auto& [id, other] : execution.strands) {
+  for (const Strand& other : execution.strands) {
     if (!other.given_up && is_below(&other)) {
-      gone.push_back(id);
+      gone.push_back(other.id);
     }
   }
   std::sort(gone.begin(), gone.end());
@@ -483,22 +479,19 @@ void Engine::on(Execution& execution, Strand& strand, const Event& event, const 
   make_ready(execution, strand);
 }
 
-Strand& Engine::add_child(Execution& execution, Strand& parent, StrandId id, std::uint32_t index, bool iteration,
-                          asl::ScopeId scope, const Value& input, std::uint64_t previous) {
-  const StrandId parent_id = parent.id;
-  const auto variables = parent.variables;
-  Strand& child = execution.strands[id];  // may move nothing: unordered_map keeps references
+void Engine::add_child(Execution& execution, const Strand& parent, StrandId id, std::uint32_t index, bool iteration,
+                       asl::ScopeId scope, const Value& input, std::uint64_t previous) {
+  Strand child;
   child.id = id;
-  child.parent = parent_id;
+  child.parent = parent.id;
   child.index = index;
   child.iteration = iteration;
   child.state = execution.machine->scope(scope).start_at;
   child.input = input;
   child.previous = previous;
-  child.variables = variables;
+  child.variables = parent.variables;
   execution.next_strand = std::max(execution.next_strand, static_cast<std::uint32_t>(id) + 1);
-  make_ready(execution, child);
-  return child;
+  make_ready(execution, execution.strands.add(std::move(child)));
 }
 
 void Engine::make_ready(const Execution& execution, Strand& strand, bool at_front) {

@@ -41,7 +41,7 @@ void Decider::evaluation_failed(Execution& execution, Strand& strand, const quer
   const std::string cause = prefixed(execution, strand, failure.cause);
   if (failure.error == "States.QueryEvaluationError") {
     const bool in_wait = execution.machine->state(strand.state).type == asl::StateType::wait;
-    emit(execution, strand.id, strand.state, engine::EvaluationFailed{cause, failure.location},
+    emit(execution, strand, strand.state, engine::EvaluationFailed{cause, failure.location},
          in_wait ? strand.entered_id : strand.entered_previous);
     return;  // the strand is failing now: advance() goes on from there
   }
@@ -83,14 +83,14 @@ void Decider::abort_children(Execution& execution, Strand& strand) {
   struct Line {
     StrandId strand;
     asl::StateId state;
-    EventBody body;
+    bool open;  ///< the state that is open in it; else the strand itself
   };
   std::vector<Line> lines;
   std::vector<std::pair<StrandId, StrandId>> by_parent;
   by_parent.reserve(execution.strands.size());
-  for (const auto& [id, child] : execution.strands) {
+  for (const Strand& child : execution.strands) {
     if (!child.given_up) {
-      by_parent.emplace_back(child.parent, id);
+      by_parent.emplace_back(child.parent, child.id);
     }
   }
   std::sort(by_parent.begin(), by_parent.end());
@@ -103,17 +103,22 @@ void Decider::abort_children(Execution& execution, Strand& strand) {
         step_.effects.emplace_back(
             CancelTask{{static_cast<std::uint64_t>(execution.id), child.visit(), child.dispatches}});
       }
-      lines.push_back({id, child.state, ChildAborted{parent, child.index, child.iteration}});
+      lines.push_back({id, child.state, false});
       if (is_open(execution, child)) {
-        lines.push_back({id, child.state, StateAborted{}});
+        lines.push_back({id, child.state, true});
       }
       self(self, id);
     }
   };
   give_up(give_up, strand.id);
   const std::uint64_t previous = strand.previous;
-  for (Line& line : lines) {
-    emit(execution, line.strand, line.state, std::move(line.body), previous);
+  for (const Line& line : lines) {
+    Strand& child = *execution.find(line.strand);
+    if (line.open) {
+      emit(execution, child, line.state, StateAborted{}, previous);
+    } else {
+      emit(execution, child, line.state, ChildAborted{child.parent, child.index, child.iteration}, previous);
+    }
   }
 }
 
@@ -205,7 +210,7 @@ bool Decider::catch_failure(Execution& execution, Strand& strand, const asl::Sta
       }
       assigned = *std::move(value);
     }
-    leave(execution, strand, output, catcher.next, assigned);
+    leave(execution, strand, std::move(output), catcher.next, assigned);
     return true;
   }
   return false;
@@ -219,14 +224,13 @@ void Decider::fail_strand(Execution& execution, Strand& strand, const Failure& f
     step_.effects.emplace_back(EndExecution{execution.id, Status::failed, Value(), failure.error, failure.cause});
     return;
   }
-  const StrandId id = strand.id;
   const asl::StateId state = strand.state;
   const std::uint64_t previous = strand.previous;
   const bool open = is_open(execution, strand);
   emit(execution, strand,
        ChildFailed{strand.parent, strand.index, strand.iteration, failure.error, failure.cause, failure.catchable});
   if (open) {
-    emit(execution, id, state, StateAborted{}, previous);
+    emit(execution, strand, state, StateAborted{}, previous);
   }
 }
 

@@ -3,11 +3,23 @@
 
 namespace lockstep::engine {
 
+namespace {
+
+/// The Map holds its items as long as its iterations run: a small one need not be copied out of them. A large one would
+/// have its text written anew by everybody who asks for it.
+Value item_of(const Children& children, std::uint32_t index) {
+  constexpr std::size_t kSmall = 1024;
+  const Node& item = children.items.node().at(index);
+  return item.text_size() < kSmall ? children.items.shared_part(item) : children.items.part(item);
+}
+
+}  // namespace
+
 void Decider::parallel(Execution& execution, Strand& strand, const asl::State& state, const asl::Parallel& /*detail*/) {
   const auto effective = effective_input(execution, strand, state);
-  const auto input = effective ? arguments(execution, strand, state, *effective) : std::nullopt;
+  auto input = effective ? arguments(execution, strand, state, *effective) : std::nullopt;
   if (input) {
-    emit(execution, strand, ParallelStarted{StrandId{execution.next_strand}, *input});
+    emit(execution, strand, ParallelStarted{StrandId{execution.next_strand}, *std::move(input)});
   }
 }
 
@@ -75,12 +87,12 @@ bool Decider::continue_children(Execution& execution, Strand& strand) {
   while (children.may_start() && budget_ > 0) {
     if (!children.given_up.empty()) {
       const StrandId again = children.given_up.front();
-      emit(execution, strand.id, strand.state, MapIterationStarted{again, execution.find(again)->index, Value()},
+      emit(execution, strand, strand.state, MapIterationStarted{again, execution.find(again)->index, Value()},
            children.iteration_previous);
       continue;
     }
     const std::uint32_t index = children.next;
-    Value input = children.items.part(children.items.node().at(index));
+    Value input = item_of(children, index);
     if (detail.item_selector != nullptr) {
       StrandEnvironment environment = environment_for(execution, strand);
       environment.input = *effective;
@@ -92,8 +104,8 @@ bool Decider::continue_children(Execution& execution, Strand& strand) {
       }
       input = *std::move(selected);
     }
-    emit(execution, strand.id, strand.state, MapIterationStarted{StrandId{execution.next_strand}, index, input},
-         children.iteration_previous);
+    emit(execution, strand, strand.state,
+         MapIterationStarted{StrandId{execution.next_strand}, index, std::move(input)}, children.iteration_previous);
   }
   return children.may_start();
 }

@@ -8,30 +8,30 @@ void Decider::pass(Execution& execution, Strand& strand, const asl::State& state
     complete(execution, strand, state, strand.input);
     return;
   }
-  const auto effective = effective_input(execution, strand, state);
+  auto effective = effective_input(execution, strand, state);
   if (!effective) {
     return;
   }
   if (detail.result != nullptr) {
-    if (const auto result = detail.result->evaluate(environment_for(execution, strand))) {
-      complete(execution, strand, state, *result);
+    if (auto result = detail.result->evaluate(environment_for(execution, strand))) {
+      complete(execution, strand, state, *std::move(result));
     } else {
       evaluation_failed(execution, strand, result.error());
     }
     return;
   }
-  if (const auto result = arguments(execution, strand, state, *effective)) {
-    complete(execution, strand, state, *result);
+  if (auto result = arguments(execution, strand, state, *std::move(effective))) {
+    complete(execution, strand, state, *std::move(result));
   }
 }
 
 void Decider::choice(Execution& execution, Strand& strand, const asl::State& state, const asl::Choice& detail) {
-  const auto effective = effective_input(execution, strand, state);
+  auto effective = effective_input(execution, strand, state);
   if (!effective) {
     return;
   }
   StrandEnvironment environment = environment_for(execution, strand);
-  environment.input = *effective;
+  environment.input = *std::move(effective);
   for (const asl::ChoiceRule& rule : detail.rules) {
     const auto holds = rule.condition->test(environment);
     if (!holds) {
@@ -40,8 +40,8 @@ void Decider::choice(Execution& execution, Strand& strand, const asl::State& sta
     }
     if (*holds) {
       const bool jsonata = state.language == asl::QueryLanguage::jsonata;
-      complete_without_result(execution, strand, state, *effective, rule.next, jsonata ? rule.output : state.output,
-                              rule.assign);
+      complete_without_result(execution, strand, state, std::move(environment.input), rule.next,
+                              jsonata ? rule.output : state.output, rule.assign);
       return;
     }
   }
@@ -50,7 +50,8 @@ void Decider::choice(Execution& execution, Strand& strand, const asl::State& sta
                   "Failed to transition out of the state. The state does not point to a next state.");
     return;
   }
-  complete_without_result(execution, strand, state, *effective, detail.otherwise, state.output, state.assign);
+  complete_without_result(execution, strand, state, std::move(environment.input), detail.otherwise, state.output,
+                          state.assign);
 }
 
 void Decider::succeed(Execution& execution, Strand& strand, const asl::State& state) {

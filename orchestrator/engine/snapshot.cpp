@@ -45,7 +45,7 @@ void Snapshot::restore(Engine& engine, std::unique_ptr<Execution> execution) {
     engine.start_timer(restored, StrandId::none, *restored.deadline);
   }
   std::vector<Strand*> strands;
-  for (auto& [id, strand] : restored.strands) {
+  for (Strand& strand : restored.strands) {
     strand.queued = false;
     strands.push_back(&strand);
   }
@@ -68,10 +68,10 @@ void Snapshot::restore(Engine& engine, std::unique_ptr<Execution> execution) {
 
 std::vector<OpenTask> open_tasks(const Execution& execution) {
   std::vector<OpenTask> tasks;
-  for (const auto& [id, strand] : execution.strands) {
+  for (const Strand& strand : execution.strands) {
     if (strand.phase == Phase::task) {
       tasks.push_back({{static_cast<std::uint64_t>(execution.id), strand.visit(), strand.dispatches},
-                       id,
+                       strand.id,
                        strand.state,
                        strand.started});
     }

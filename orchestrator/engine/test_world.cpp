@@ -223,8 +223,8 @@ std::string describe(const Engine& engine, ExecutionId id) {
   std::string text = fmt::format("status {} last {} next strand {}\n", static_cast<int>(execution->status),
                                  execution->last_event_id, execution->next_strand);
   std::map<StrandId, const Strand*> strands;
-  for (const auto& [strand_id, strand] : execution->strands) {
-    strands[strand_id] = &strand;
+  for (const Strand& strand : execution->strands) {
+    strands[strand.id] = &strand;
   }
   for (const auto& [strand_id, strand] : strands) {
     text += fmt::format(

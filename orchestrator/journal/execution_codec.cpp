@@ -57,7 +57,7 @@ void put_fields(Sink& sink, const T& value) {
 class Scopes {
  public:
   explicit Scopes(const Execution& execution) {
-    for (const auto& [id, strand] : execution.strands) {
+    for (const Strand& strand : execution.strands) {
       if (strand.variables != nullptr && numbers_.emplace(strand.variables.get(), order_.size() + 1).second) {
         order_.push_back(strand.variables.get());
       }
@@ -98,10 +98,11 @@ void get_strand(Source& source, Execution& execution, const std::vector<Scope>& 
     strand.failure = std::make_unique<Failure>();
     source.get_all(fields(*strand.failure));
   }
-  const engine::StrandId id = strand.id;
-  if (!execution.strands.emplace(id, std::move(strand)).second) {
+  if (execution.find(strand.id) != nullptr) {
     source.refuse("an execution has a strand twice");
+    return;
   }
+  execution.strands.add(std::move(strand));
 }
 
 /// What came with format 1.1 stands behind everything else, so that 1.0 can be read: of strands that are out or given
@@ -152,13 +153,13 @@ void get_additions(Source& source, Execution& execution) {
       source.get_all(fields(*strand->call));
     }
   }
-  for (const auto& [id, strand] : execution.strands) {
+  for (const Strand& strand : execution.strands) {
     Strand* parent = strand.given_up ? execution.find(strand.parent) : nullptr;
     if (parent != nullptr && parent->children != nullptr) {
-      parent->children->given_up.push_back(id);
+      parent->children->given_up.push_back(strand.id);
     }
   }
-  for (auto& [id, strand] : execution.strands) {
+  for (Strand& strand : execution.strands) {
     if (strand.children != nullptr) {
       std::sort(strand.children->given_up.begin(), strand.children->given_up.end());
     }
@@ -175,7 +176,7 @@ void encode_execution(const Execution& execution, Sink& sink) {
   const Scopes scopes(execution);
   scopes.put(sink);
   std::vector<const Strand*> strands;
-  for (const auto& [id, strand] : execution.strands) {
+  for (const Strand& strand : execution.strands) {
     strands.push_back(&strand);
   }
   std::sort(strands.begin(), strands.end(), [](const Strand* a, const Strand* b) { return a->id < b->id; });

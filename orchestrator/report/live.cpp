@@ -72,7 +72,7 @@ LiveView describe(const engine::Execution& execution, std::size_t most) {
   LiveView view;
   view.in_state.resize(execution.machine->states.size());
   view.items_running.resize(execution.machine->states.size());
-  for (const auto& [id, strand] : execution.strands) {
+  for (const engine::Strand& strand : execution.strands) {
     if (strand.given_up) {
       continue;
     }

@@ -99,7 +99,7 @@ void RunCounts::resume(const engine::Execution* execution) {
     return;
   }
   begin(execution->machine, execution->last_time);
-  for (const auto& [id, strand] : execution->strands) {
+  for (const engine::Strand& strand : execution->strands) {
     if (strand.given_up || strand.state == asl::StateId::none || strand.phase == engine::Phase::entering ||
         strand.phase == engine::Phase::done) {
       continue;

@@ -115,7 +115,13 @@ Value Value::part(const Node& part) const {
     builder.part(*this, part);
     return builder.finish();
   }
-  document_->retain();
+  return shared_part(part);
+}
+
+Value Value::shared_part(const Node& part) const {
+  if (document_ != nullptr) {
+    document_->retain();
+  }
   return Value(document_, &part);
 }
 

@@ -96,6 +96,8 @@ class Value {
   /// Part of this value: `part` must be a node within node(). Shares the document, unless `part` is much smaller than
   /// what it would keep alive: then it is copied.
   Value part(const Node& part) const;
+  /// The same, shared however small it is: for who keeps this value alive as long.
+  Value shared_part(const Node& part) const;
 
   /// The JSON text: the original if this is a whole document that came as text, else compact. Made on first need and
   /// kept where this is a whole document; for a part it is written into `scratch`. The view lives as long as the value
