@@ -135,7 +135,7 @@ class Decider {
   Timestamp now_;
   std::uint64_t seed_;
   Step& step_;
-  std::size_t budget_ = 4096;  // Events that one Input may lead to before others get their turn
+  std::size_t budget_ = 1024;  // Events that one Input may lead to before others get their turn
 };
 
 }  // namespace lockstep::engine
