@@ -69,7 +69,7 @@ std::string member_text(const Value& parameters, std::string_view key) {
   return node != nullptr && node->is_string() ? std::string(node->as_string()) : std::string();
 }
 
-Failure function_not_found(std::string_view function, std::string_view qualifier, std::string_view request) {
+Failure function_not_found(std::string_view function, std::string_view qualifier, const RequestId& request) {
   const Function parts = take_apart(function);
   const std::string arn = is_function_arn(function)
                               ? fmt::format("{}{}", parts.prefix, parts.name)
@@ -77,7 +77,7 @@ Failure function_not_found(std::string_view function, std::string_view qualifier
   return {"Lambda.ResourceNotFoundException",
           fmt::format("Function not found: {}:{} (Service: AWSLambda; Status Code: 404; Error Code: "
                       "ResourceNotFoundException; Request ID: {}; Proxy: null)",
-                      arn, qualifier, request)};
+                      arn, qualifier, request.text())};
 }
 
 }  // namespace
@@ -109,12 +109,12 @@ std::int32_t Integrations::priority(std::string_view resource, const Value& para
   if (!has_priorities_) {
     return 0;
   }
-  const auto resolved = resolve(resource, parameters, "");
+  const auto resolved = resolve(resource, parameters, {});
   return resolved ? jobs_[static_cast<std::size_t>(resolved->job)].priority : 0;
 }
 
 tl::expected<Resolved, Failure> Integrations::resolve(std::string_view resource, const Value& parameters,
-                                                      std::string_view request_id) const {
+                                                      const RequestId& request_id) const {
   if (is_lambda_invoke(resource)) {
     return resolve_invoke(resource, parameters, request_id);
   }
@@ -131,7 +131,7 @@ tl::expected<Resolved, Failure> Integrations::resolve(std::string_view resource,
 }
 
 tl::expected<Resolved, Failure> Integrations::resolve_invoke(std::string_view resource, const Value& parameters,
-                                                             std::string_view request_id) const {
+                                                             const RequestId& request_id) const {
   const std::string function = member_text(parameters, "FunctionName");
   std::string qualifier = member_text(parameters, "Qualifier");
   if (qualifier.empty()) {
@@ -208,19 +208,20 @@ std::vector<std::string> Integrations::unmapped(const std::vector<ResourceUse>& 
   return names;
 }
 
-Value wrap_result(const Wrapping& wrapping, const Value& result, std::string_view request_id) {
+Value wrap_result(const Wrapping& wrapping, const Value& result, const RequestId& request_id) {
   if (wrapping.form == Wrapping::Form::bare) {
     return result;
   }
   // The keys in AWS's order, which is the alphabet's; the metadata is what a call without proxies would show.
   const std::string length = fmt::format("{}", result.text_size());
+  const std::string request = request_id.text();
   const std::pair<std::string_view, std::string_view> headers[] = {
       {"Connection", "keep-alive"},
       {"Content-Length", length},
       {"Content-Type", "application/json"},
       {"X-Amz-Executed-Version", wrapping.executed_version},
       {"x-amzn-Remapped-Content-Length", "0"},
-      {"x-amzn-RequestId", request_id}};
+      {"x-amzn-RequestId", request}};
   Builder out(1024);
   out.begin_object();
   out.key("ExecutedVersion");
@@ -255,7 +256,7 @@ Value wrap_result(const Wrapping& wrapping, const Value& result, std::string_vie
   out.key("SdkResponseMetadata");
   out.begin_object();
   out.key("RequestId");
-  out.string(request_id);
+  out.string(request);
   out.end_object();
   out.key("StatusCode");
   out.integer(200);
@@ -276,7 +277,7 @@ std::string wrap_cause(const Wrapping& wrapping, std::string cause) {
   return compact;
 }
 
-std::string request_id(std::uint64_t execution, std::uint64_t visit, std::uint32_t count) {
+std::string RequestId::text() const {
   // splitmix64: neighbours get ids that look unlike each other.
   const auto mix = [](std::uint64_t x) {
     x += 0x9e3779b97f4a7c15U;

@@ -34,6 +34,16 @@ struct Failure {
   std::string cause;
 };
 
+/// The id under which AWS would have known the request for a dispatch (execution, visit, count). Its text is asked for
+/// only where a result or a cause shows it.
+struct RequestId {
+  std::uint64_t execution = 0;
+  std::uint64_t visit = 0;
+  std::uint32_t count = 0;
+  /// In the form of a UUID, always the same for the same numbers.
+  std::string text() const;
+};
+
 /// A resource that a machine uses, for the check before anything runs.
 struct ResourceUse {
   std::string resource;
@@ -48,7 +58,7 @@ class Integrations {
   /// What `resource` with `parameters` (the task's effective input) comes to. A pure function, so it can be asked again
   /// after a restart. `request_id` goes into the cause of a failure, as AWS has it there.
   tl::expected<Resolved, Failure> resolve(std::string_view resource, const Value& parameters,
-                                          std::string_view request_id) const;
+                                          const RequestId& request_id) const;
 
   /// The priority of the job that resolve() would find; 0 where it finds none. Cheap where no job has one.
   std::int32_t priority(std::string_view resource, const Value& parameters) const;
@@ -68,20 +78,17 @@ class Integrations {
   std::optional<JobId> find_function(std::string_view function) const;
   std::optional<JobId> find_used(const ResourceUse& use) const;
   tl::expected<Resolved, Failure> resolve_invoke(std::string_view resource, const Value& parameters,
-                                                 std::string_view request_id) const;
+                                                 const RequestId& request_id) const;
 
   std::vector<Job> jobs_;
   bool has_priorities_;
 };
 
 /// The task's result: `result` as it is, or within what `wrapping` says.
-Value wrap_result(const Wrapping& wrapping, const Value& result, std::string_view request_id);
+Value wrap_result(const Wrapping& wrapping, const Value& result, const RequestId& request_id);
 
 /// The task's cause: a function's error object is its own text where its ARN is the Resource, but comes back compact
 /// from lambda:invoke, which reads and writes it.
 std::string wrap_cause(const Wrapping& wrapping, std::string cause);
-
-/// A request id in the form of a UUID, always the same for the same numbers (those of a dispatch id).
-std::string request_id(std::uint64_t execution, std::uint64_t visit, std::uint32_t count);
 
 }  // namespace lockstep::integrations

@@ -10,7 +10,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 constexpr std::string_view kInvoke = "arn:aws:states:::lambda:invoke";
-constexpr std::string_view kRequest = "0f1e2d3c-0000-4000-8000-000000000000";
+constexpr RequestId kRequest{1, 2, 3};
 
 Integrations mapping(const std::vector<std::string>& patterns) {
   std::vector<Job> jobs;
@@ -123,7 +123,7 @@ TEST(LambdaInvoke, WrapsTheResultAsAwsDoes) {
   EXPECT_EQ(node.find("StatusCode")->as_integer(), 200);
   EXPECT_EQ(node.find("SdkHttpMetadata")->find("HttpStatusCode")->as_integer(), 200);
   EXPECT_TRUE(node.find("SdkHttpMetadata")->find("AllHttpHeaders")->find("Connection")->is_array());
-  EXPECT_EQ(node.find("SdkResponseMetadata")->find("RequestId")->as_string(), kRequest);
+  EXPECT_EQ(node.find("SdkResponseMetadata")->find("RequestId")->as_string(), kRequest.text());
 }
 
 TEST(LambdaInvoke, NamesTheVersionAndTheLogWhereAsked) {
@@ -141,9 +141,9 @@ TEST(LambdaInvoke, UnknownFunctionFailsAsOnAws) {
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().error, "Lambda.ResourceNotFoundException");
   EXPECT_EQ(refused.error().cause,
-            "Function not found: arn:aws:lambda:eu-west-1:42:function:gone:$LATEST (Service: AWSLambda; Status Code: "
-            "404; Error Code: ResourceNotFoundException; Request ID: 0f1e2d3c-0000-4000-8000-000000000000; Proxy: "
-            "null)");
+            fmt::format("Function not found: arn:aws:lambda:eu-west-1:42:function:gone:$LATEST (Service: AWSLambda; "
+                        "Status Code: 404; Error Code: ResourceNotFoundException; Request ID: {}; Proxy: null)",
+                        kRequest.text()));
 }
 
 TEST(LambdaInvoke, RefusesToRunInTheBackground) {
@@ -181,12 +181,12 @@ TEST(Unmapped, NamesEachResourceThatNothingMapsOnce) {
 }
 
 TEST(RequestId, IsAUuidOfItsDispatch) {
-  const std::string id = request_id(1, 2, 3);
+  const std::string id = RequestId{1, 2, 3}.text();
   EXPECT_EQ(id.size(), 36U);
   EXPECT_EQ(id[14], '4');
-  EXPECT_EQ(id, request_id(1, 2, 3));
-  EXPECT_NE(id, request_id(1, 2, 4));
-  EXPECT_NE(id, request_id(2, 1, 3));
+  EXPECT_EQ(id, (RequestId{1, 2, 3}.text()));
+  EXPECT_NE(id, (RequestId{1, 2, 4}.text()));
+  EXPECT_NE(id, (RequestId{2, 1, 3}.text()));
 }
 
 }  // namespace

@@ -111,7 +111,7 @@ Rehearsal rehearse(const Plan& plan) {
         continue;
       }
       const auto& task = std::get<asl::Task>(plan.machine->state(dispatch->state).detail);
-      const auto resolved = integrations.resolve(task.resource, dispatch->parameters, "");
+      const auto resolved = integrations.resolve(task.resource, dispatch->parameters, {});
       found.calls.push_back(
           {dispatch->state, dispatch->item_index,
            resolved ? call_text(integrations.jobs()[static_cast<std::size_t>(resolved->job)], resolved->input)

@@ -23,8 +23,8 @@ bool is_journalled_for_express(const engine::EventBody& body) {
          std::holds_alternative<engine::ExecutionAborted>(body) || std::holds_alternative<engine::RequestTaken>(body);
 }
 
-std::string request_id(const engine::DispatchId& id) {
-  return integrations::request_id(id.execution, id.visit, id.count);
+integrations::RequestId request_id(const engine::DispatchId& id) {
+  return {id.execution, id.visit, id.count};
 }
 
 worker::DispatchId to_worker(const engine::DispatchId& id) {
