@@ -82,12 +82,13 @@ void Decider::run(Execution& execution, Strand& strand) {
     return;
   }
   strand.queued = false;
-  if (progress == Progress::more) {
+  if (progress != Progress::waits) {
     engine_.make_ready(execution, strand);
   }
 }
 
-/// One step of a strand; `waits` when it has nothing more to do until something happens outside it.
+/// One step of a strand; `later` when others have to go on first, `waits` when it has nothing more to do until
+/// something happens outside it.
 Decider::Progress Decider::advance(Execution& execution, Strand& strand) {
   switch (strand.phase) {
     case Phase::entering: {
@@ -129,7 +130,7 @@ Decider::Progress Decider::advance(Execution& execution, Strand& strand) {
       return Progress::more;
     }
     case Phase::children:
-      return continue_children(execution, strand) ? Progress::more : Progress::waits;
+      return continue_children(execution, strand);
     case Phase::result_ready:
       complete(execution, strand, execution.machine->state(strand.state), strand.result);
       return Progress::more;

@@ -42,7 +42,7 @@ class Decider {
 
  private:
   // decide.cpp
-  enum class Progress : std::uint8_t { more, waits, gone };
+  enum class Progress : std::uint8_t { more, later, waits, gone };
   void run(Execution& execution, Strand& strand);
   Progress advance(Execution& execution, Strand& strand);
   void begin_work(Execution& execution, Strand& strand);
@@ -98,7 +98,7 @@ class Decider {
   void fail(Execution& execution, Strand& strand, const asl::State& state, const asl::Fail& detail);
   void parallel(Execution& execution, Strand& strand, const asl::State& state, const asl::Parallel& detail);
   void map(Execution& execution, Strand& strand, const asl::State& state, const asl::Map& detail);
-  bool continue_children(Execution& execution, Strand& strand);
+  Progress continue_children(Execution& execution, Strand& strand);
   void end_wait(Execution& execution, Strand& strand);
 
   // data_flow.cpp: asl.md sections 4 and 5. A nothing means that the failure has been dealt with.

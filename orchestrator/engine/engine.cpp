@@ -50,6 +50,7 @@ std::string Engine::check_invariants() const {
       return fmt::format("execution {} runs without its top strand", static_cast<std::uint64_t>(id));
     }
     std::unordered_map<StrandId, std::uint32_t> children_of;
+    std::unordered_map<StrandId, std::uint32_t> tasks_below;
     for (const Strand& strand : execution->strands) {
       if (execution->find(strand.id) != &strand) {
         return name(strand.id) + " is filed under another id";
@@ -81,6 +82,10 @@ std::string Engine::check_invariants() const {
       if ((strand.phase == Phase::task || strand.phase == Phase::callback) != (strand.call != nullptr)) {
         return name(strand.id) + " has a task out without its parameters, or the other way round";
       }
+      for (const Strand* at = &strand; strand.phase == Phase::task && at != nullptr;) {
+        at = execution->find(at->parent);
+        ++tasks_below[at == nullptr ? StrandId::none : at->id];
+      }
       if (strand.previous > execution->last_event_id) {
         return name(strand.id) + " follows an event that has not happened";
       }
@@ -96,7 +101,8 @@ std::string Engine::check_invariants() const {
       const bool runnable =
           strand.phase == Phase::entering || strand.phase == Phase::entered || strand.phase == Phase::result_ready ||
           strand.phase == Phase::failing || strand.phase == Phase::done ||
-          (strand.phase == Phase::children && (strand.children->all_finished() || strand.children->may_start()));
+          (strand.phase == Phase::children &&
+           (strand.children->all_finished() || (strand.children->may_start() && !strand.children->held)));
       const bool stands = queued.count(id) != 0 && queued.at(id).count(strand.id) != 0;
       if (runnable && !stands) {
         return name(strand.id) + " could go on but stands in no queue";
@@ -107,6 +113,13 @@ std::string Engine::check_invariants() const {
       const std::uint32_t kept = strand.children != nullptr ? strand.children->running : 0;
       if (counted != kept) {
         return fmt::format("{} counts {} running children but has {}", name(strand.id), kept, counted);
+      }
+      if (strand.children != nullptr && strand.children->is_map && strand.children->tasks != tasks_below[strand.id]) {
+        return fmt::format("{} counts {} tasks but has {}", name(strand.id), strand.children->tasks,
+                           tasks_below[strand.id]);
+      }
+      if (strand.children != nullptr && strand.children->held && strand.children->tasks <= few_tasks()) {
+        return name(strand.id) + " holds back iterations though few tasks are out";
       }
     }
   }

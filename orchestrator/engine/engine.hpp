@@ -33,6 +33,9 @@ class Engine {
   bool has_ready() const { return !ready_.empty(); }
   /// While they are held, no timer fires, however overdue: after a recovery, what had ended before is taken in first.
   void hold_timers(bool held) { timers_held_ = held; }
+  /// A Map below which so many tasks are out starts no more iterations until some have ended: what no worker could
+  /// begin soon need not be held. Iterations that do anything else do not count. 0: no bound.
+  void set_task_window(std::uint32_t tasks) { task_window_ = tasks; }
   /// When the next timer is due; nothing if none is running.
   std::optional<Timestamp> next_deadline();
 
@@ -78,6 +81,7 @@ class Engine {
   void make_ready(const Execution& execution, Strand& strand, bool at_front = false);
   void start_timer(const Execution& execution, StrandId strand, Timestamp deadline);
   bool is_live(const Timer& timer) const;
+  std::uint32_t few_tasks() const { return static_cast<std::uint32_t>(std::uint64_t{task_window_} * 3 / 4); }
 
   // evolve.cpp: one overload per kind of Event.
   void start(const Event& event, const ExecutionStarted& body);
@@ -94,7 +98,7 @@ class Engine {
       on(execution, *strand, event, body);
     }
   }
-  static void close(Execution& execution, Status status);
+  void close(Execution& execution, Status status);
   void on(Execution& execution, const Event& event, const ExecutionSucceeded& body);
   void on(Execution& execution, const Event& event, const ExecutionFailed& body);
   void on(Execution& execution, const Event& event, const ExecutionTimedOut& body);
@@ -102,7 +106,8 @@ class Engine {
   void on(Execution& execution, const Event& event, const RequestTaken& body);
   void on(Execution& execution, const Event& event, const ExecutionRedriven& body);
   void await_answer(const Execution& execution, Strand& strand, Timestamp from);
-  static void give_up(Strand& strand);
+  void enter(Execution& execution, Strand& strand, Phase phase);
+  void give_up(Execution& execution, Strand& strand);
   static void drop_children(Execution& execution, Strand& strand);
   void revive(Execution& execution, Strand& strand, std::uint64_t previous);
   void on(Execution& execution, Strand& strand, const Event& event, const StateEntered& body);
@@ -135,6 +140,7 @@ class Engine {
       timers_;  // entries that are no longer live are skipped
   std::uint64_t dropped_outcomes_ = 0;
   bool timers_held_ = false;
+  std::uint32_t task_window_ = 0;
 };
 
 }  // namespace lockstep::engine

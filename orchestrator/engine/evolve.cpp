@@ -98,7 +98,7 @@ void Engine::close(Execution& execution, Status status) {
     return;
   }
   for (Strand& strand : execution.strands) {
-    give_up(strand);
+    give_up(execution, strand);
   }
 }
 
@@ -134,8 +134,27 @@ void Engine::on(Execution& execution, const Event& event, const ExecutionRedrive
   revive(execution, *execution.find(StrandId::top), event.id);
 }
 
+/// Every change of a phase that may have to do with a task: Maps above count those that are out.
+void Engine::enter(Execution& execution, Strand& strand, Phase phase) {
+  const bool was_out = strand.phase == Phase::task;
+  const bool is_out = phase == Phase::task;
+  strand.phase = phase;
+  if (was_out == is_out) {
+    return;
+  }
+  for (Strand* at = execution.find(strand.parent); at != nullptr; at = execution.find(at->parent)) {
+    if (Children* children = at->children.get(); children != nullptr && children->is_map) {
+      children->tasks += is_out ? 1 : -1U;
+      if (children->held && children->tasks <= few_tasks()) {
+        children->held = false;
+        make_ready(execution, *at);
+      }
+    }
+  }
+}
+
 /// Keeps the strand as it would have to go on: what it had come to stays, what had not succeeded begins again.
-void Engine::give_up(Strand& strand) {
+void Engine::give_up(Execution& execution, Strand& strand) {
   const bool from_child = strand.failure != nullptr && strand.failure->from_child;
   switch (strand.phase) {
     case Phase::entering:
@@ -144,14 +163,14 @@ void Engine::give_up(Strand& strand) {
     case Phase::children:
       break;
     case Phase::failing:
-      strand.phase = from_child && strand.children != nullptr ? Phase::children : Phase::entered;
+      enter(execution, strand, from_child && strand.children != nullptr ? Phase::children : Phase::entered);
       break;
     case Phase::entered:
     case Phase::task:
     case Phase::waiting:
     case Phase::retrying:
     case Phase::callback:
-      strand.phase = Phase::entered;
+      enter(execution, strand, Phase::entered);
       break;
   }
   strand.given_up = true;
@@ -182,7 +201,7 @@ void Engine::revive(Execution& execution, Strand& strand, std::uint64_t previous
   strand.retrier_uses.clear();
   strand.previous = previous;
   if (strand.phase == Phase::entered && execution.machine->state(strand.state).type == asl::StateType::fail) {
-    strand.phase = Phase::entering;  // entered again, and fails again (services.md 5)
+    enter(execution, strand, Phase::entering);  // entered again, and fails again (services.md 5)
   }
   if (strand.phase == Phase::entered) {
     drop_children(execution, strand);
@@ -203,7 +222,7 @@ void Engine::on(Execution& execution, Strand& strand, const Event& event, const 
   if (!strand.input.same(body.input)) {
     strand.input = body.input;
   }
-  strand.phase = Phase::entered;
+  enter(execution, strand, Phase::entered);
   ++strand.visits;
   strand.dispatches = 0;
   strand.retry_count = 0;
@@ -227,9 +246,9 @@ void Engine::on(Execution& execution, Strand& strand, const Event& event, const 
     strand.variables = query::VariableScope::with(strand.variables, body.assigned);
   }
   if (body.next == asl::StateId::none) {
-    strand.phase = Phase::done;
+    enter(execution, strand, Phase::done);
   } else {
-    strand.phase = Phase::entering;
+    enter(execution, strand, Phase::entering);
     strand.state = body.next;
   }
   make_ready(execution, strand);
@@ -237,16 +256,16 @@ void Engine::on(Execution& execution, Strand& strand, const Event& event, const 
 
 void Engine::on(Execution& execution, Strand& strand, const Event& event, const EvaluationFailed& body) {
   strand.previous = event.id;
-  strand.phase = Phase::failing;
+  enter(execution, strand, Phase::failing);
   strand.failure = std::make_unique<Failure>();
   strand.failure->error = "States.QueryEvaluationError";
   strand.failure->cause = body.cause;
   make_ready(execution, strand);
 }
 
-void Engine::on(Execution& /*execution*/, Strand& strand, const Event& event, const TaskScheduled& body) {
+void Engine::on(Execution& execution, Strand& strand, const Event& event, const TaskScheduled& body) {
   strand.previous = event.id;
-  strand.phase = Phase::task;
+  enter(execution, strand, Phase::task);
   strand.dispatches = body.count;
   strand.started = false;
   strand.submitted = false;
@@ -276,7 +295,7 @@ void Engine::on(Execution& execution, Strand& strand, const Event& event, const 
   if (strand.token.empty()) {
     return;
   }
-  strand.phase = Phase::callback;
+  enter(execution, strand, Phase::callback);
   if (strand.call->timeout_seconds) {
     strand.call->timeout_at = Timestamp{strand.call->started_at.us + *strand.call->timeout_seconds * kMicrosPerSecond};
   }
@@ -305,7 +324,7 @@ void Engine::await_answer(const Execution& execution, Strand& strand, Timestamp 
 
 void Engine::on(Execution& execution, Strand& strand, const Event& event, const TaskSucceeded& body) {
   strand.previous = event.id;
-  strand.phase = Phase::result_ready;
+  enter(execution, strand, Phase::result_ready);
   strand.result = body.result;
   strand.call.reset();
   make_ready(execution, strand);
@@ -313,7 +332,7 @@ void Engine::on(Execution& execution, Strand& strand, const Event& event, const 
 
 void Engine::on(Execution& execution, Strand& strand, const Event& event, const TaskFailed& body) {
   strand.previous = event.id;
-  strand.phase = Phase::failing;
+  enter(execution, strand, Phase::failing);
   strand.failure = std::make_unique<Failure>();
   strand.failure->error = body.error;
   strand.failure->cause = body.cause;
@@ -323,7 +342,7 @@ void Engine::on(Execution& execution, Strand& strand, const Event& event, const 
 
 void Engine::on(Execution& execution, Strand& strand, const Event& event, const TaskTimedOut& body) {
   strand.previous = event.id;
-  strand.phase = Phase::failing;
+  enter(execution, strand, Phase::failing);
   strand.call.reset();
   strand.failure = std::make_unique<Failure>();
   strand.failure->error = "States.Timeout";
@@ -334,13 +353,13 @@ void Engine::on(Execution& execution, Strand& strand, const Event& event, const 
 }
 
 void Engine::on(Execution& execution, Strand& strand, const Event& /*event*/, const WaitStarted& body) {
-  strand.phase = Phase::waiting;
+  enter(execution, strand, Phase::waiting);
   strand.deadline = body.deadline;
   start_timer(execution, strand.id, body.deadline);
 }
 
 void Engine::on(Execution& execution, Strand& strand, const Event& /*event*/, const RetryScheduled& body) {
-  strand.phase = Phase::retrying;
+  enter(execution, strand, Phase::retrying);
   strand.deadline = body.deadline;
   strand.failure.reset();
   drop_children(execution, strand);
@@ -356,7 +375,7 @@ void Engine::on(Execution& execution, Strand& strand, const Event& /*event*/, co
 void Engine::on(Execution& execution, Strand& strand, const Event& event, const ParallelStarted& body) {
   const auto& branches = std::get<asl::Parallel>(execution.machine->state(strand.state).detail).branches;
   strand.previous = event.id;
-  strand.phase = Phase::children;
+  enter(execution, strand, Phase::children);
   strand.children = std::make_unique<Children>();
   strand.children->results.resize(branches.size());
   strand.children->next = static_cast<std::uint32_t>(branches.size());
@@ -369,7 +388,7 @@ void Engine::on(Execution& execution, Strand& strand, const Event& event, const 
 
 void Engine::on(Execution& execution, Strand& strand, const Event& event, const MapStarted& body) {
   strand.previous = event.id;
-  strand.phase = Phase::children;
+  enter(execution, strand, Phase::children);
   strand.children = std::make_unique<Children>();
   strand.children->is_map = true;
   strand.children->items = body.items;
@@ -410,14 +429,14 @@ void Engine::on(Execution& execution, Strand& strand, const Event& /*event*/, co
   Strand& parent = *execution.find(body.parent);
   --parent.children->running;
   parent.previous = strand.previous;
-  parent.phase = Phase::failing;
+  enter(execution, parent, Phase::failing);
   parent.failure = std::make_unique<Failure>();
   parent.failure->error = body.error;
   parent.failure->cause = body.cause;
   parent.failure->catchable = body.catchable;
   parent.failure->from_child = true;
   parent.failure->also_matches = body.iteration ? "" : "States.BranchFailed";
-  give_up(strand);
+  give_up(execution, strand);
   parent.children->given_up.push_back(strand.id);
   // Its siblings must not go on before it has given them up.
   make_ready(execution, parent, true);
@@ -448,7 +467,7 @@ void Engine::on(Execution& execution, Strand& /*strand*/, const Event& /*event*/
   std::sort(gone.begin(), gone.end());
   for (const StrandId id : gone) {
     Strand& child = *execution.find(id);
-    give_up(child);
+    give_up(execution, child);
     Children& siblings = *execution.find(child.parent)->children;
     siblings.given_up.push_back(id);
     siblings.running = 0;
@@ -459,13 +478,13 @@ void Engine::on(Execution& execution, Strand& /*strand*/, const Event& /*event*/
 void Engine::on(Execution& execution, Strand& strand, const Event& /*event*/, const ChildrenSucceeded& /*body*/) {
   strand.result = strand.children->is_map ? array_of(strand.children->results) : joined(strand.children->results);
   drop_children(execution, strand);
-  strand.phase = Phase::result_ready;
+  enter(execution, strand, Phase::result_ready);
   make_ready(execution, strand);
 }
 
 void Engine::on(Execution& execution, Strand& strand, const Event& event, const ChildrenFailed& body) {
   strand.previous = event.id;
-  strand.phase = Phase::failing;
+  enter(execution, strand, Phase::failing);
   auto failure = std::make_unique<Failure>();
   failure->error = body.error;
   failure->cause = body.cause;

@@ -66,25 +66,30 @@ void Decider::map(Execution& execution, Strand& strand, const asl::State& state,
   emit(execution, strand, MapStarted{items, static_cast<std::uint32_t>(concurrency)});
 }
 
-/// Starts what may start, ends what is finished. False: nothing to do before a child ends.
-bool Decider::continue_children(Execution& execution, Strand& strand) {
+/// Starts what may start, ends what is finished.
+Decider::Progress Decider::continue_children(Execution& execution, Strand& strand) {
   Children& children = *strand.children;
   if (children.all_finished()) {
     // Once more with the id that history shows last: ChildrenSucceeded keeps Strand::previous, so that MapStateExited
     // has the same.
     emit(execution, strand, ChildrenSucceeded{});
-    return true;
+    return Progress::more;
   }
   if (!children.is_map || !children.may_start()) {
-    return false;
+    return Progress::waits;
+  }
+  const std::uint32_t window = engine_.task_window_ == 0 ? UINT32_MAX : engine_.task_window_;
+  if (children.tasks >= window) {
+    children.held = true;
+    return Progress::waits;
   }
   const asl::State& state = execution.machine->state(strand.state);
   const auto& detail = std::get<asl::Map>(state.detail);
   std::optional<Value> effective;
   if (detail.item_selector != nullptr && !(effective = effective_input(execution, strand, state))) {
-    return true;
+    return Progress::more;
   }
-  while (children.may_start() && budget_ > 0) {
+  for (std::uint32_t room = window - children.tasks; room > 0 && children.may_start() && budget_ > 0; --room) {
     if (!children.given_up.empty()) {
       const StrandId again = children.given_up.front();
       emit(execution, strand, strand.state, MapIterationStarted{again, execution.find(again)->index, Value()},
@@ -100,14 +105,14 @@ bool Decider::continue_children(Execution& execution, Strand& strand) {
       auto selected = detail.item_selector->evaluate(environment);
       if (!selected) {
         evaluation_failed(execution, strand, selected.error());
-        return true;
+        return Progress::more;
       }
       input = *std::move(selected);
     }
     emit(execution, strand, strand.state,
          MapIterationStarted{StrandId{execution.next_strand}, index, std::move(input)}, children.iteration_previous);
   }
-  return children.may_start();
+  return children.may_start() ? Progress::later : Progress::waits;
 }
 
 }  // namespace lockstep::engine

@@ -262,6 +262,78 @@ TEST(Map, WithinAMapRepeatsTheRules) {
                   "24<-23 MapStateSucceeded", "25<-23 MapStateExited", "26<-25 ExecutionSucceeded"));
 }
 
+constexpr const char* kMapOfTasks = R"("A":{"Type":"Map","End":true,"ItemProcessor":{
+    "StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","End":true}}}})";
+
+TEST(TaskWindow, AMapStartsMoreIterationsAsItsTasksEnd) {
+  World world(machine_of(kMapOfTasks));
+  world.engine().set_task_window(2);
+  world.start("[0,1,2,3,4]");
+  for (int item = 0; item < 5; ++item) {
+    EXPECT_EQ(world.dispatches_waiting(), item < 4 ? 2U : 1U);
+    const std::string text = std::to_string(item);
+    world.succeed(world.dispatched("T", text), text);
+  }
+  world.ended(Status::succeeded, "[0,1,2,3,4]");
+}
+
+TEST(TaskWindow, IterationsThatWaitDoNotCount) {
+  World world(machine_of(R"("A":{"Type":"Map","End":true,"ItemProcessor":{"StartAt":"W","States":{
+    "W":{"Type":"Wait","Seconds":10,"Next":"T"},"T":{"Type":"Task","Resource":"job:t","End":true}}}})"));
+  world.engine().set_task_window(2);
+  world.start("[0,1,2,3,4]");
+  world.advance(10);
+  EXPECT_EQ(world.dispatches_waiting(), 5U);
+  for (int item = 0; item < 5; ++item) {
+    world.succeed(world.dispatched("T"));
+  }
+  world.ended(Status::succeeded, "[null,null,null,null,null]");
+}
+
+TEST(TaskWindow, IsOfAllTasksBelowAMap) {
+  World world(machine_of(R"("A":{"Type":"Map","End":true,"ItemProcessor":{"StartAt":"M","States":{
+    "M":{"Type":"Map","End":true,"ItemProcessor":{
+      "StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","End":true}}}}}}})"));
+  world.engine().set_task_window(2);
+  world.start("[[0,1,2],[3,4],[5]]");
+  for (int item = 0; item < 6; ++item) {
+    ASSERT_GT(world.dispatches_waiting(), 0U);
+    world.succeed(world.dispatched("T"));
+  }
+  world.ended(Status::succeeded, "[[null,null,null],[null,null],[null]]");
+}
+
+TEST(TaskWindow, OneMapDoesNotHoldUpAnother) {
+  World world(R"({"StartAt":"P","States":{"P":{"Type":"Parallel","End":true,"Branches":[
+    {"StartAt":"M","States":{"M":{"Type":"Map","End":true,"ItemProcessor":{
+      "StartAt":"S","States":{"S":{"Type":"Task","Resource":"job:s","End":true}}}}}},
+    {"StartAt":"N","States":{"N":{"Type":"Map","End":true,"ItemProcessor":{
+      "StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","End":true}}}}}}]}}})");
+  world.engine().set_task_window(2);
+  world.start("[0,1,2]");
+  EXPECT_EQ(world.dispatches_waiting(), 4U);
+  for (int task = 0; task < 6; ++task) {
+    world.succeed(world.next_dispatch().id);
+  }
+  world.ended(Status::succeeded, "[[null,null,null],[null,null,null]]");
+}
+
+TEST(TaskWindow, RetriesAndARedriveGoOnWithWhatWasHeldBack) {
+  World world(machine_of(R"("A":{"Type":"Map","End":true,"ItemProcessor":{"StartAt":"T","States":{
+    "T":{"Type":"Task","Resource":"job:t","End":true,"Retry":[{"ErrorEquals":["E"],"MaxAttempts":1}]}}}})"));
+  world.engine().set_task_window(1);
+  world.start("[0,1,2]");
+  world.fail(world.dispatched("T", "0"), "E");
+  world.fail(world.dispatched("T", "1"), "F");
+  world.ended(Status::failed, "F: -");
+  world.redrive();
+  for (const std::string item : {"0", "1", "2"}) {
+    EXPECT_EQ(world.dispatches_waiting(), 1U);
+    world.succeed(world.dispatched("T", item), item);
+  }
+  world.ended(Status::succeeded, "[0,1,2]");
+}
+
 TEST(Parallel, GivesItsParametersToEveryBranch) {
   World world(machine_of(R"("A":{"Type":"Parallel","Parameters":{"p.$":"$.x"},"Branches":[
     {"StartAt":"B","States":{"B":{"Type":"Pass","End":true}}},{"StartAt":"C","States":{"C":{"Type":"Succeed"}}}],

@@ -48,6 +48,11 @@ void Snapshot::restore(Engine& engine, std::unique_ptr<Execution> execution) {
   for (Strand& strand : restored.strands) {
     strand.queued = false;
     strands.push_back(&strand);
+    if (strand.phase == Phase::task) {
+      for (Strand* at = restored.find(strand.parent); at != nullptr; at = restored.find(at->parent)) {
+        at->children->tasks += at->children->is_map ? 1 : 0;
+      }
+    }
   }
   // A state that failed gives up its children before any of them goes on.
   std::sort(strands.begin(), strands.end(), [](const Strand* a, const Strand* b) {

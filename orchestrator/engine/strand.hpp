@@ -47,6 +47,8 @@ struct Children {
   std::uint32_t max_concurrency = 0;     ///< 0: no limit
   std::uint64_t iteration_previous = 0;  ///< previousEventId of the next MapIterationStarted (aws-behaviour.md 7)
   std::vector<StrandId> given_up;        ///< children that failed or were aborted
+  std::uint32_t tasks = 0;               ///< Map: tasks that are out below it
+  bool held = false;                     ///< Map: starts no more iterations before some of those tasks have ended
 
   bool all_finished() const { return finished == results.size(); }
   /// Whether another iteration may run: a new one, or after a redrive one that was given up.

@@ -33,8 +33,9 @@ auto fields(Strand& strand) {
                   input, previous, entered_id, entered_previous, entered_at, deadline, retrier_uses, result, token);
 }
 auto fields(Children& children) {
-  auto& [is_map, items, results, next, running, finished, max_concurrency, iteration_previous, given_up] = children;
-  static_cast<void>(given_up);  // said by the strands
+  auto& [is_map, items, results, next, running, finished, max_concurrency, iteration_previous, given_up, tasks, held] =
+      children;
+  static_cast<void>(given_up), static_cast<void>(tasks), static_cast<void>(held);  // said by the strands
   return std::tie(is_map, items, results, next, running, finished, max_concurrency, iteration_previous);
 }
 auto fields(Failure& failure) {

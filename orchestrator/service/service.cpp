@@ -15,6 +15,12 @@ constexpr std::chrono::microseconds kJournalPoll{5'000};
 // How often it looks into the mailbox.
 constexpr std::chrono::milliseconds kMailboxPoll{250};
 
+// How many tasks of a Map may be out before it starts no more iterations: what rank 0 hands out in some tens of
+// milliseconds, and what each slot may hold.
+constexpr std::size_t kTasksAhead = 4096;
+constexpr std::size_t kTasksAheadPerSlot = 64;
+constexpr std::size_t kMostSlots = 1'000'000;
+
 bool is_journalled_for_express(const engine::EventBody& body) {
   return std::holds_alternative<engine::ExecutionStarted>(body) ||
          std::holds_alternative<engine::ExecutionSucceeded>(body) ||
@@ -278,6 +284,11 @@ void Service::perform(const engine::EndExecution& end) {
 
 void Service::hand_out() {
   std::size_t room = parts_.fleet.room();
+  if (room > 0 && queue_.empty()) {
+    // More than the fleet holds, so that it never waits for the engine; workers may have come since the last time.
+    const std::size_t slots = std::min<std::size_t>(parts_.fleet.slots(), kMostSlots);
+    parts_.engine.set_task_window(static_cast<std::uint32_t>(kTasksAhead + kTasksAheadPerSlot * slots));
+  }
   while (room > 0 && !queue_.empty()) {
     engine::DispatchTask next = queue_.pop();
     const auto known = awaited_.find(to_worker(next.id));
