@@ -291,6 +291,32 @@ TEST_F(ADamagedJournal, ATornTailIsNoDamage) {
   EXPECT_EQ(checked.recovered, 59U);
 }
 
+TEST_F(ADamagedJournal, IsSalvagedWhereTheFirstEventAfterACheckpointIsDamaged) {
+  write(60, true);
+  write(80);
+  damage_body(61);
+  EXPECT_TRUE(check().is_damaged());
+  expect_salvaged(*disk_, 60);
+}
+
+TEST_F(ADamagedJournal, IsSalvagedWhereOnlyItsCheckpointIsLeft) {
+  write(60, true);
+  write(80);
+  const auto listed = list_journal(*disk_, kDiskFolder).value();
+  for (const auto& [number, place] : listed.segments) {
+    const Header header = read_header(*disk_, place.path).value();
+    if (header.first_seq < 61) {
+      ASSERT_TRUE(disk_->remove(place.path));
+    }
+  }
+  damage_body(61);
+  EXPECT_TRUE(check().is_damaged());
+  const SequenceNumber last = salvage_journal(*disk_, kDiskFolder, check(), kSoftware).value().last;
+  EXPECT_EQ(last, 60U);
+  EXPECT_FALSE(check().is_damaged()) << testing::PrintToString(problems(check()));
+  EXPECT_EQ(recovered().value_or(0), 60U);
+}
+
 TEST_F(ADamagedJournal, WhateverByteIsFlippedIsSalvagedOrWhole) {
   write(40, true);
   write(60, true);

@@ -50,9 +50,6 @@ std::optional<Plan> reach(const Segments& segments, SequenceNumber from) {
   }
   plan.last_segment = at->first;
   plan.last = at->second.end - 1;
-  if (at->second.end == at->second.header.first_seq && at->first != plan.first_segment) {
-    --plan.last_segment;  // it holds nothing that can be read
-  }
   return plan;
 }
 
@@ -81,6 +78,10 @@ std::optional<Plan> make_plan(const JournalCheck& check) {
     --at;
   }
   best->first_segment = at->first;
+  const CheckedSegment& last = check.segments.at(best->last_segment);
+  if (last.end == last.header.first_seq && best->first_segment != best->last_segment) {
+    --best->last_segment;  // it holds nothing that can be read
+  }
   return best;
 }
 
@@ -137,14 +138,19 @@ class Cutter {
 
     // Rewritten: what is kept, but would not be read as it should as it stands.
     for (const auto& [number, segment] : check_.segments) {
-      if (number < plan_.first_segment || number > plan_.last_segment || segment.end == segment.header.first_seq) {
+      // An empty one is kept only where a checkpoint stands alone but for it: it says where the Events go on.
+      const bool is_needless = segment.end == segment.header.first_seq && number != plan_.last_segment;
+      if (number < plan_.first_segment || number > plan_.last_segment || is_needless) {
         continue;
       }
       // Of a segment with one after it, what is beyond that one's first Event is cut anyway.
       if (segment.needs_rewrite || (number == plan_.last_segment && !segment.file_is_sound)) {
         rewrites_.push_back(number);
-        say(fmt::format("rewritten: {} as {}/{} with events {} to {}", short_name(segment.path), kArchiveFolder,
-                        archive_name(number), segment.header.first_seq, segment.end - 1));
+        const std::string events = segment.end == segment.header.first_seq
+                                       ? "without events"
+                                       : fmt::format("with events {} to {}", segment.header.first_seq, segment.end - 1);
+        say(fmt::format("rewritten: {} as {}/{} {}", short_name(segment.path), kArchiveFolder, archive_name(number),
+                        events));
       }
     }
 
