@@ -9,7 +9,7 @@ namespace lockstep::worker {
 namespace {
 
 /// Small, and they stay so: what is settled goes with the segment that holds it.
-constexpr journal::SegmentSize kSegment{2048, 512U << 10U};
+constexpr journal::SegmentSize kSegment{2048, 128U << 10U};
 
 /// Half of what a worker is given ahead (fleet/prefetch.hpp).
 constexpr std::chrono::milliseconds kTick{5};

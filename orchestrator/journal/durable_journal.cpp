@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 
 namespace lockstep::journal {
@@ -24,7 +25,7 @@ DurableJournal::DurableJournal(const JournalStart& start, JournalOptions options
       options_(std::move(options)),
       templates_(start.epoch, options_.origin),
       appended_(start.next_seq - 1),
-      expected_next_(options_.first_segment),
+      nominal_(options_.first_segment),
       published_(appended_),
       durable_(appended_),
       previous_crc_(start.previous_crc) {}
@@ -35,7 +36,7 @@ Result<std::unique_ptr<DurableJournal>> DurableJournal::create(const JournalStar
   if (const auto done = files.make_folder(fmt::format("{}/{}", start.folder, kBlobFolder)); !done) {
     return tl::unexpected<Error>(done.error());
   }
-  journal->start_slab(journal->next_size());
+  journal->start_slab(journal->nominal_);
   {
     const std::lock_guard lock(journal->commit_mutex_);
     journal->current_segment_ = start.first_segment_number - 1;
@@ -144,7 +145,7 @@ bool DurableJournal::try_encode(const engine::Event& event) {
 bool DurableJournal::encode(const engine::Event& event) {
   if (!try_encode(event)) {
     publish();
-    start_slab(next_size());
+    start_slab(filling_->next_size());
     if (!try_encode(event)) {
       // It takes a segment of its own size.
       GrowingSink measure;
@@ -170,17 +171,29 @@ bool DurableJournal::encode(const engine::Event& event) {
   return true;
 }
 
-SegmentSize DurableJournal::next_size() {
-  const SegmentSize size = expected_next_;
-  expected_next_.rows = std::min(options_.largest_segment.rows, size.rows * kGrowthFactor);
-  expected_next_.payload = std::min(options_.largest_segment.payload, size.payload * kGrowthFactor);
-  return size;
+SegmentSize shaped(SegmentSize size, std::size_t payload_per_row) {
+  if (payload_per_row == 0) {
+    return size;
+  }
+  constexpr std::size_t kLeast = 16;
+  constexpr std::size_t kMost = 1024;
+  // A quarter more than was needed; in few steps, so that one segment is mostly as large as the next.
+  const std::size_t per_row = std::clamp(std::bit_ceil(payload_per_row * 5 / 4), kLeast, kMost);
+  const std::size_t bytes = size.rows * kRowBytes + size.payload;
+  const std::size_t rows = std::clamp<std::size_t>(bytes / (kRowBytes + per_row), 1, size.rows);
+  return {static_cast<std::uint32_t>(rows), static_cast<std::uint32_t>(rows * per_row)};
 }
 
 /// Closes the slab that is being filled and goes on in another one.
 void DurableJournal::start_slab(SegmentSize size) {
+  if (filling_ != nullptr && filled_ > 0) {
+    const Row& last = filling_->row(filled_ - 1);
+    payload_per_row_ = std::max<std::size_t>((last.offset + last.length) / filled_, 1);
+  }
+  nominal_.rows = std::min(options_.largest_segment.rows, nominal_.rows * kGrowthFactor);
+  nominal_.payload = std::min(options_.largest_segment.payload, nominal_.payload * kGrowthFactor);
   std::unique_ptr<Slab> slab = obtain_slab(size);
-  slab->reuse(appended_ + 1);
+  slab->reuse(appended_ + 1, shaped(nominal_, payload_per_row_));
   Slab* next = slab.get();
   Slab* closed = filling_;
   {
@@ -306,9 +319,7 @@ Result<void> DurableJournal::commit_rows(Slab& slab, std::uint32_t from, std::ui
   durable_.store(last.seq, std::memory_order_release);
   if (!next_requested_ && options_.threads && (to > slab.size().rows / 2 || last.offset > slab.size().payload / 2)) {
     next_requested_ = true;
-    const SegmentSize size = slab.size();
-    request_segment(file_->number() + 1, {std::min(options_.largest_segment.rows, size.rows * kGrowthFactor),
-                                          std::min(options_.largest_segment.payload, size.payload * kGrowthFactor)});
+    request_segment(file_->number() + 1, slab.next_size());
   }
   return {};
 }

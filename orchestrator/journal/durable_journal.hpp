@@ -32,7 +32,8 @@ struct JournalOptions {
   /// Called, from the commit thread, when durable() has advanced while someone waited for it; must be quick. Not called
   /// for what sync() itself made durable.
   std::function<void()> on_durable;
-  /// The first segment of a process, and the largest; each is four times the one before.
+  /// The first segment of a process, and the largest; each is four times the one before. How many of its bytes are rows
+  /// and how many are payload follows from what Events needed before.
   SegmentSize first_segment = kSmallestSegment;
   SegmentSize largest_segment = kLargestSegment;
   /// While Events come but nobody waits for them, they are committed this often.
@@ -63,6 +64,10 @@ struct SegmentPreparation {
   bool begun = false;
   std::optional<Result<std::unique_ptr<SegmentFile>>> result;
 };
+
+/// A segment of as many bytes as `size`, and no more rows, that is full of rows when it is full of payload where Events
+/// have `payload_per_row` bytes (0: as in `size`). What stays empty was zeroed and synced for nothing.
+SegmentSize shaped(SegmentSize size, std::size_t payload_per_row);
 
 class DurableJournal final : public Journal {
  public:
@@ -102,7 +107,6 @@ class DurableJournal final : public Journal {
   void start_slab(SegmentSize size);
   std::unique_ptr<Slab> obtain_slab(SegmentSize size);
   void publish();
-  SegmentSize next_size();
 
   // Consumer: whoever holds commit_mutex_.
   bool commit_some();
@@ -130,7 +134,8 @@ class DurableJournal final : public Journal {
   Sink sink_;
   Slab* filling_ = nullptr;  // the last of slabs_
   std::uint32_t filled_ = 0;
-  SegmentSize expected_next_;
+  SegmentSize nominal_;               // of the next slab, before it is shaped
+  std::size_t payload_per_row_ = 0;   // as Events had it; 0: not known yet
 
   std::atomic<SequenceNumber> published_{0};
   std::atomic<SequenceNumber> durable_{0};

@@ -334,6 +334,46 @@ class OnDisk : public Test {
   std::string folder_;
 };
 
+TEST(Shape, GivesAsMuchPayloadAsEventsNeed) {
+  EXPECT_EQ(shaped({1'000, 64'000}, 0), (SegmentSize{1'000, 64'000}));
+  EXPECT_EQ(shaped({1'000, 64'000}, 1), (SegmentSize{1'000, 16'000}));
+  EXPECT_EQ(shaped({1'000, 64'000}, 40), (SegmentSize{1'000, 64'000}));
+  // Never more bytes in all: many bytes to a row leave fewer rows.
+  const SegmentSize wide = shaped({1'000, 64'000}, 200);
+  EXPECT_EQ(wide.payload, wide.rows * 256);
+  EXPECT_LE(wide.rows * kRowBytes + wide.payload, 128'000U);
+  EXPECT_EQ(shaped({1, 64}, 100'000), (SegmentSize{1, 1'024}));
+}
+
+TEST_F(OnDisk, SegmentsTakeTheShapeOfWhatIsAppended) {
+  JournalOptions options;
+  options.first_segment = options.largest_segment = {64, 64 * 64};
+  JournalStart start;
+  start.folder = folder_;
+  auto journal = DurableJournal::create(start, options).value();
+  std::uint64_t next = 1;
+  const auto fill = [&](std::size_t size) {  // some segments
+    const std::uint64_t until = journal->current_segment() + 4;
+    while (journal->current_segment() < until) {
+      append(*journal, next, next, size);
+      ++next;
+      ASSERT_TRUE(journal->sync());
+    }
+  };
+  const auto size_now = [&] {
+    return read_header(posix_files(), folder_ + "/" + segment_name(journal->current_segment())).value().size;
+  };
+  fill(1);
+  EXPECT_EQ(size_now().rows, 64U);
+  const std::uint32_t small = size_now().payload;
+  EXPECT_LT(small, 64U * 64U);
+  fill(700);
+  EXPECT_LT(size_now().rows, 20U);
+  EXPECT_GT(size_now().payload, 64U * 64U);
+  fill(1);
+  EXPECT_EQ(size_now(), (SegmentSize{64, small}));
+}
+
 TEST_F(OnDisk, ManyEventsBecomeDurableInTheBackground) {
   constexpr std::uint64_t kEvents = 50'000;
   JournalOptions options;

@@ -48,7 +48,7 @@ struct SegmentSize {
   std::uint32_t payload = 4U << 20;
   friend bool operator==(const SegmentSize&, const SegmentSize&) = default;
 };
-/// As many bytes of payload as of rows: most Events carry a few bytes, and what is not filled was zeroed for nothing.
+/// Before it is known how large Events are: as many bytes of payload as of rows.
 inline constexpr SegmentSize kSmallestSegment{4'096, 256U << 10};
 inline constexpr SegmentSize kLargestSegment{65'536, 4U << 20};
 /// What a reader believes of a header, to bound what it allocates.

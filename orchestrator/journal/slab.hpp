@@ -23,10 +23,13 @@ class Slab {
   // Constant while the slab is in use.
   SegmentSize size() const { return size_; }
   SequenceNumber first_seq() const { return first_seq_; }
+  /// Of the slab that will follow, unless an Event is too large for that.
+  SegmentSize next_size() const { return next_size_; }
 
   /// Makes it empty; before it is handed to the producer.
-  void reuse(SequenceNumber first_seq) {
+  void reuse(SequenceNumber first_seq, SegmentSize next_size) {
     first_seq_ = first_seq;
+    next_size_ = next_size;
     ready_.store(0);
     closed_.store(false);
   }
@@ -46,6 +49,7 @@ class Slab {
 
  private:
   SegmentSize size_;
+  SegmentSize next_size_;
   SequenceNumber first_seq_ = 0;
   std::unique_ptr<Row[]> rows_;
   std::unique_ptr<std::byte[]> payload_;
