@@ -4,11 +4,13 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <span>
 
 #include "mpi_worker/builtin.hpp"
 #include "mpi_worker/environment.hpp"
@@ -48,6 +50,30 @@ void ignore_broken_pipes() {
     action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, nullptr);
   }
+}
+
+/// What epoll says of the descriptor that wait() listens to besides; a slot's number is smaller.
+constexpr std::uint64_t kOther = UINT64_MAX;
+
+/// epoll_wait() to the nanosecond.
+int wait_for_events(int epoll, std::span<epoll_event> events, std::chrono::nanoseconds limit) {
+  const auto most = static_cast<int>(events.size());
+  if (limit <= std::chrono::nanoseconds(0)) {
+    return epoll_wait(epoll, events.data(), most, 0);
+  }
+  timespec spec = {static_cast<time_t>(limit.count() / 1'000'000'000),
+                   static_cast<long>(limit.count() % 1'000'000'000)};
+#ifdef SYS_epoll_pwait2
+  const auto count =
+      static_cast<int>(syscall(SYS_epoll_pwait2, epoll, events.data(), most, &spec, nullptr, std::size_t{0}));
+  if (count >= 0 || errno != ENOSYS) {
+    return count;
+  }
+#endif
+  // Before Linux 5.11.
+  pollfd fd = {epoll, POLLIN, 0};
+  ppoll(&fd, 1, &spec, nullptr);
+  return epoll_wait(epoll, events.data(), most, 0);
 }
 
 }  // namespace
@@ -180,13 +206,17 @@ void Runner::kill_all() {
   }
 }
 
-void Runner::advance(std::vector<Outcome>& outcomes) {
+void Runner::give_ready(std::vector<Outcome>& outcomes) {
   for (Outcome& outcome : ready_) {
     give(std::move(outcome), outcomes);
   }
   ready_.clear();
+}
+
+void Runner::advance(std::vector<Outcome>& outcomes) {
+  give_ready(outcomes);
   if (running_ > 0) {
-    handle_events(outcomes);
+    handle_events(std::chrono::nanoseconds(0), outcomes);
     handle_timers(outcomes);
   }
   handle_doubtful(outcomes);
@@ -382,12 +412,35 @@ void Runner::watch(std::uint32_t index) {
   set_timer(index, next);
 }
 
-void Runner::handle_events(std::vector<Outcome>& outcomes) {
+/// From now on epoll tells of `other`, too.
+void Runner::listen_to(int other) {
+  if (other == other_) {
+    return;
+  }
+  if (other_ >= 0) {
+    epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, other_, nullptr);
+  }
+  other_ = other;
+  if (other >= 0) {
+    epoll_event event = {};
+    event.events = EPOLLIN;
+    event.data.u64 = kOther;
+    epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, other, &event);
+  }
+}
+
+/// Waits for events at most so long; true: what we listen to besides is readable.
+bool Runner::handle_events(std::chrono::nanoseconds limit, std::vector<Outcome>& outcomes) {
   std::array<epoll_event, 64> events;
-  const int count = epoll_wait(epoll_.get(), events.data(), events.size(), 0);
+  bool other = false;
+  const int count = wait_for_events(epoll_.get(), events, limit);
   const Clock::time_point time = count > 0 ? Clock::now() : Clock::time_point();
   for (int i = 0; i < count; ++i) {
     const std::uint64_t data = events[static_cast<std::size_t>(i)].data.u64;
+    if (data == kOther) {
+      other = true;
+      continue;
+    }
     const auto index = static_cast<std::uint32_t>(data >> 3U);
     slots_[index].told[data & 7U] = true;
     // The slot may have changed hands since; reading and writing find nothing to do then.
@@ -414,6 +467,7 @@ void Runner::handle_events(std::vector<Outcome>& outcomes) {
     }
     settle(index, outcomes);
   }
+  return other;
 }
 
 void Runner::handle_timers(std::vector<Outcome>& outcomes) {
@@ -492,23 +546,20 @@ Runner::Clock::time_point Runner::next_time() const {
   return next;
 }
 
-void Runner::wait(std::chrono::microseconds limit, int other, std::vector<Outcome>& outcomes) {
+bool Runner::wait(std::chrono::microseconds limit, int other, std::vector<Outcome>& outcomes) {
   const std::size_t before = outcomes.size();
-  advance(outcomes);
-  if (outcomes.size() > before) {
-    return;
+  listen_to(other);
+  give_ready(outcomes);
+  start_waiting(outcomes);
+  std::chrono::nanoseconds time = outcomes.size() > before ? std::chrono::nanoseconds(0) : limit;
+  if (const Clock::time_point next = next_time(); next != Clock::time_point::max()) {
+    const Clock::time_point now = Clock::now();
+    time = std::clamp<std::chrono::nanoseconds>(next - std::min(next, now), std::chrono::nanoseconds(0), time);
   }
-  const Clock::time_point next = next_time();
-  std::chrono::nanoseconds time = limit;
-  if (next != Clock::time_point::max()) {
-    const auto now = Clock::now();
-    time = next <= now ? std::chrono::nanoseconds(0) : std::min<std::chrono::nanoseconds>(time, next - now);
-  }
-  pollfd fds[2] = {{epoll_.get(), POLLIN, 0}, {other, POLLIN, 0}};
-  const timespec spec = {static_cast<time_t>(time.count() / 1'000'000'000),
-                         static_cast<long>(time.count() % 1'000'000'000)};
-  ppoll(fds, 2, &spec, nullptr);
-  advance(outcomes);
+  const bool told = handle_events(time, outcomes);
+  handle_timers(outcomes);
+  handle_doubtful(outcomes);
+  return told;
 }
 
 }  // namespace lockstep::worker

@@ -56,9 +56,9 @@ class Runner {
   int descriptor() const { return epoll_.get(); }
   /// When advance() has something to do though nothing is readable; max(): never.
   Clock::time_point next_time() const;
-  /// advance() after waiting for something to do, at most `limit`, less if `other` (a descriptor; -1: none) is
-  /// readable.
-  void wait(std::chrono::microseconds limit, int other, std::vector<Outcome>& outcomes);
+  /// Starts what can be started, then does the rest of advance() when there is something to do, but waits at most
+  /// `limit`, and less if `other` (a descriptor that stays open; -1: none) is readable: whether it is.
+  bool wait(std::chrono::microseconds limit, int other, std::vector<Outcome>& outcomes);
 
   std::size_t slots() const { return slots_.size(); }
   /// Tasks that occupy a slot.
@@ -96,7 +96,9 @@ class Runner {
   void start_sleep(Task task, std::vector<Outcome>& outcomes);
   Slot& take_slot(std::uint32_t& index);
   void set_timer(std::uint32_t index, Clock::time_point time);
-  void handle_events(std::vector<Outcome>& outcomes);
+  void give_ready(std::vector<Outcome>& outcomes);
+  void listen_to(int other);
+  bool handle_events(std::chrono::nanoseconds limit, std::vector<Outcome>& outcomes);
   void handle_timers(std::vector<Outcome>& outcomes);
   tl::expected<std::unique_ptr<Running>, Outcome> start_process(Task task, Slot& slot);
   void keep(std::uint32_t index, std::unique_ptr<Running> process);
@@ -115,6 +117,7 @@ class Runner {
   ProcessContext context_;
   Guard guard_;  // a place for each slot, and behind them one for each slot and job: its idle process
   Descriptor epoll_;
+  int other_ = -1;  // what wait() listens to besides
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;
   std::size_t running_ = 0;

@@ -14,10 +14,10 @@
 namespace lockstep::fleet {
 namespace {
 
-using Clock = worker::Runner::Clock;
-
 /// Outcomes that may lie ready before the service must take them: what bounds the tasks that cost nothing.
 constexpr std::size_t kMostAtOnce = 1024;
+/// How long outcomes may lie while there are tasks for every hand: waking the service costs as much as an outcome.
+constexpr std::chrono::microseconds kNoHurry{1000};
 /// After KILL; a process that even that does not end is beyond us.
 constexpr std::chrono::seconds kAfterKill{5};
 /// Between two looks while tasks are being stopped; else nothing has to be looked at unasked.
@@ -147,6 +147,7 @@ bool LocalFleet::collect(std::vector<worker::Outcome>& outcomes) {
       give(ended.outcome, ended.hand);
     }
     mail_.ended.clear();
+    mail_.announced = false;
   }
   return outcomes.size() > before;
 }
@@ -170,6 +171,12 @@ void LocalFleet::settled(std::uint32_t /*rank*/) {
   given_.pop_front();
 }
 
+/// Whether the service has to be woken for what has ended. Requires the mailbox's mutex.
+bool LocalFleet::is_due(Clock::time_point now) const {
+  return !mail_.ended.empty() && !mail_.announced &&
+         (mail_.tasks.size() < hands_.size() || mail_.ended_since + kNoHurry <= now);
+}
+
 void LocalFleet::run(Hand& hand) {
   // Each thread keeps its markers apart.
   const std::unique_ptr<worker::Spool> spool = worker::Spool::open(settings_, hand.number);
@@ -178,7 +185,8 @@ void LocalFleet::run(Hand& hand) {
   std::vector<worker::Outcome> outcomes;
   auto kill_time = Clock::time_point::max();
   for (bool stopping = false; !stopping || runner.running() > 0;) {
-    hand.waker.clear();
+    bool announce = false;
+    bool unannounced = false;
     {
       const std::lock_guard lock(mail_.mutex);
       cancels.swap(hand.cancels);
@@ -192,6 +200,12 @@ void LocalFleet::run(Hand& hand) {
       }
       // Who dispatches from now on wakes us.
       hand.idle = runner.running() + runner.waiting() < hand.slots;
+      announce = is_due(Clock::now());
+      mail_.announced = mail_.announced || announce;
+      unannounced = !mail_.ended.empty() && !mail_.announced;
+    }
+    if (announce) {
+      mail_.to_service.wake();
     }
     for (const worker::DispatchId& id : cancels) {
       runner.cancel(id);
@@ -207,8 +221,11 @@ void LocalFleet::run(Hand& hand) {
     const bool at_end = stopping && runner.running() == 0;
     const std::chrono::microseconds limit = at_end     ? std::chrono::microseconds(0)
                                             : stopping ? std::chrono::microseconds(kWhileStopping)
-                                                       : std::chrono::microseconds(kElse);
-    runner.wait(limit, hand.waker.descriptor(), outcomes);
+                                            : unannounced ? kNoHurry
+                                                          : std::chrono::microseconds(kElse);
+    if (runner.wait(limit, hand.waker.descriptor(), outcomes)) {
+      hand.waker.clear();
+    }
     if (outcomes.empty()) {
       continue;
     }
@@ -218,19 +235,17 @@ void LocalFleet::run(Hand& hand) {
       }
       spool->acknowledged(hand.settled.load(std::memory_order_relaxed));
     }
-    bool first = false;
-    {
-      const std::lock_guard lock(mail_.mutex);
-      first = mail_.ended.empty();
-      for (worker::Outcome& outcome : outcomes) {
-        mail_.ended.push_back({std::move(outcome), &hand});
-      }
+    const std::lock_guard lock(mail_.mutex);
+    if (mail_.ended.empty()) {
+      mail_.ended_since = Clock::now();
+    }
+    for (worker::Outcome& outcome : outcomes) {
+      mail_.ended.push_back({std::move(outcome), &hand});
     }
     outcomes.clear();
-    if (first) {
-      mail_.to_service.wake();
-    }
   }
+  // The last outcomes.
+  mail_.to_service.wake();
 }
 
 void LocalFleet::stop() {

@@ -33,6 +33,8 @@ class LocalFleet final : public Fleet {
   std::string describe() const override;
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   /// One thread with its runner.
   struct Hand {
     std::uint32_t number = 0;
@@ -53,12 +55,15 @@ class LocalFleet final : public Fleet {
     std::mutex mutex;
     std::deque<worker::Task> tasks;
     std::vector<Ended> ended;
+    Clock::time_point ended_since;  // where there are any
+    bool announced = false;         // the service was woken for them
     bool stop = false;
     Waker to_service;
   };
 
   void start_hand();
   void run(Hand& hand);
+  bool is_due(Clock::time_point now) const;
   bool collect(std::vector<worker::Outcome>& outcomes);
 
   const FleetSettings settings_;
