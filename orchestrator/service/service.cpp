@@ -208,8 +208,10 @@ Result<void> Service::release_effects() {
   if (effects_.empty() && settling_.empty()) {
     return {};
   }
-  // What is only to be settled is in no hurry.
-  const journal::SequenceNumber durable = effects_.empty() ? parts_.journal.durable_now() : parts_.journal.durable();
+  // The journal's next commit comes by itself: what is only to be settled can wait for it, and what is to be done, too,
+  // while tasks for longer than that wait for room in the fleet.
+  const bool in_hurry = !effects_.empty() && queue_.size() <= 2 * pace_.lately;
+  const journal::SequenceNumber durable = in_hurry ? parts_.journal.durable() : parts_.journal.durable_now();
   while (!settling_.empty() && settling_.front().after <= durable) {
     parts_.fleet.settled(settling_.front().rank);
     settling_.pop_front();
@@ -337,10 +339,24 @@ bool Service::start(engine::DispatchTask dispatch, Awaited& awaited) {
   return true;
 }
 
+/// Counts outcomes by ticks of the journal.
+void Service::keep_pace() {
+  pace_.outcomes += outcomes_.size();
+  const std::int64_t now = parts_.clock.now().us;
+  const std::int64_t spent = now - pace_.since_us;
+  if (spent >= kJournalPoll.count() || spent < 0) {
+    pace_.lately = pace_.outcomes * static_cast<std::size_t>(kJournalPoll.count()) /
+                   static_cast<std::size_t>(std::max<std::int64_t>(spent, kJournalPoll.count()));
+    pace_.outcomes = 0;
+    pace_.since_us = now;
+  }
+}
+
 /// Waits for the one next thing and takes in the outcomes that there are. False if there was none.
 bool Service::take_outcomes() {
   outcomes_.clear();
   parts_.fleet.wait(patience(), parts_.waker, outcomes_);
+  keep_pace();
   parts_.waker.clear();  // before anybody looks at what it may have told of
   std::vector<engine::TaskOutcome> refused = std::exchange(refused_, {});
   for (engine::TaskOutcome& outcome : refused) {

@@ -121,6 +121,7 @@ class Service {
   bool take_messages();
   bool drained();
   void drop_cancelled();
+  void keep_pace();
   bool take_outcomes();
   std::chrono::microseconds patience();
 
@@ -139,6 +140,13 @@ class Service {
     journal::SequenceNumber after;
     std::uint32_t rank;
   };
+  /// How many tasks end in the time between two commits of the journal that nobody asks for.
+  struct Pace {
+    std::int64_t since_us = 0;
+    std::size_t outcomes = 0;  // since then
+    std::size_t lately = 0;    // in that time, at the last count
+  };
+  Pace pace_;
   std::deque<Settling> settling_;  // outcomes whose Events are not durable yet
   journal::SequenceNumber last_ = 0;
   std::chrono::steady_clock::time_point next_look_;  // into the mailbox
