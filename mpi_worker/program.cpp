@@ -33,8 +33,9 @@ bool make_pipe(Pipe& made) {
   return true;
 }
 
+/// Of a pipe's end, which has no other flag that could be set.
 void set_nonblocking(int fd) {
-  fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+  fcntl(fd, F_SETFL, O_NONBLOCK);
 }
 
 /// The path of the program, empty where PATH has none.

@@ -12,7 +12,7 @@ namespace {
 constexpr journal::SegmentSize kSegment{2048, 128U << 10U};
 
 /// Half of what a worker is given ahead (fleet/prefetch.hpp).
-constexpr std::chrono::milliseconds kTick{5};
+constexpr std::chrono::milliseconds kTick{10};
 
 }  // namespace
 

@@ -15,17 +15,33 @@ namespace {
 constexpr mode_t kMode = 0700;
 
 /// As it was made: nothing in it, and nobody changed its permissions.
-bool is_untouched(int folder) {
+bool is_untouched(TaskFolder& folder) {
   constexpr std::ptrdiff_t kOwnEntries = 48;  // "." and "..", 24 bytes each
   struct stat status = {};
   std::array<char, 256> entries{};
-  return fstat(folder, &status) == 0 && (status.st_mode & 07777U) == kMode && lseek(folder, 0, SEEK_SET) == 0 &&
-         syscall(SYS_getdents64, folder, entries.data(), entries.size()) == kOwnEntries;
+  if (fstat(folder.folder.get(), &status) != 0 || (status.st_mode & 07777U) != kMode) {
+    return false;
+  }
+  const bool is_unchanged =
+      status.st_mtim.tv_sec == folder.changed.tv_sec && status.st_mtim.tv_nsec == folder.changed.tv_nsec;
+  if (is_unchanged && folder.tells) {
+    return true;  // without reading it, which would take several times as long
+  }
+  if (lseek(folder.folder.get(), 0, SEEK_SET) != 0 ||
+      syscall(SYS_getdents64, folder.folder.get(), entries.data(), entries.size()) != kOwnEntries) {
+    return false;
+  }
+  if (!is_unchanged || folder.empty_since == std::chrono::steady_clock::time_point::max()) {
+    folder.changed = status.st_mtim;
+    folder.empty_since = std::chrono::steady_clock::now();
+  }
+  return true;
 }
 
 }  // namespace
 
-TaskFolders::TaskFolders(const std::string& run_folder) : tasks_(run_folder.empty() ? "" : run_folder + "/tasks") {}
+TaskFolders::TaskFolders(const std::string& run_folder, std::chrono::milliseconds clock_steps)
+    : tasks_(run_folder.empty() ? "" : run_folder + "/tasks"), clock_steps_(clock_steps) {}
 
 TaskFolders::~TaskFolders() {
   for (const TaskFolder& folder : spare_) {
@@ -44,6 +60,11 @@ TaskFolder TaskFolders::take(const DispatchId& id) {
     // Fails where the task's folder stands already and holds something.
     if (rename(spare.path.c_str(), taken.path.c_str()) == 0) {
       taken.folder = std::move(spare.folder);
+      taken.changed = spare.changed;
+      taken.empty_since = spare.empty_since;
+      // Nobody had it meanwhile. What changes it now does so later than it was last seen empty, by more than the file
+      // system's clock could miss.
+      taken.tells = std::chrono::steady_clock::now() - clock_steps_ > taken.empty_since;
       spare_.pop_back();
       return taken;
     }
@@ -66,7 +87,7 @@ void TaskFolders::give_back(TaskFolder folder) {
   if (folder.path.empty()) {
     return;
   }
-  if (folder.folder && is_untouched(folder.folder.get())) {
+  if (folder.folder && is_untouched(folder)) {
     spare_.push_back(std::move(folder));
   } else {
     rmdir(folder.path.c_str());  // stays where the task has put something into it

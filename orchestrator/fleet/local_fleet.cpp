@@ -16,8 +16,9 @@ namespace {
 
 /// Outcomes that may lie ready before the service must take them: what bounds the tasks that cost nothing.
 constexpr std::size_t kMostAtOnce = 1024;
-/// How long outcomes may lie while there are tasks for every hand: waking the service costs as much as an outcome.
-constexpr std::chrono::microseconds kNoHurry{1000};
+/// How long outcomes may lie while there are tasks for every hand: waking the service costs more than an outcome. Less
+/// than half of what is handed over ahead.
+constexpr std::chrono::microseconds kNoHurry{4000};
 /// After KILL; a process that even that does not end is beyond us.
 constexpr std::chrono::seconds kAfterKill{5};
 /// Between two looks while tasks are being stopped; else nothing has to be looked at unasked.
@@ -174,7 +175,7 @@ void LocalFleet::settled(std::uint32_t /*rank*/) {
 /// Whether the service has to be woken for what has ended. Requires the mailbox's mutex.
 bool LocalFleet::is_due(Clock::time_point now) const {
   return !mail_.ended.empty() && !mail_.announced &&
-         (mail_.tasks.size() < hands_.size() || mail_.ended_since + kNoHurry <= now);
+         (mail_.tasks.size() < 2 * hands_.size() || mail_.ended_since + kNoHurry <= now);
 }
 
 void LocalFleet::run(Hand& hand) {

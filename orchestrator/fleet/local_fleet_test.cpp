@@ -82,10 +82,10 @@ TEST(Prefetch, TakesShortTasksAheadAndBindsLongOnesLate) {
     return prefetch.capacity(2);
   };
   EXPECT_EQ(Prefetch().capacity(2), 2U);  // nothing is known yet
-  EXPECT_EQ(capacity_after(1'000), 22U);
-  EXPECT_EQ(capacity_after(4'900), 6U);
+  EXPECT_EQ(capacity_after(1'000), 42U);
+  EXPECT_EQ(capacity_after(4'900), 10U);
   EXPECT_EQ(capacity_after(1'000'000), 2U);
-  EXPECT_EQ(capacity_after(10), 2U * 1001U);
+  EXPECT_EQ(capacity_after(100), 2U * 201U);
   EXPECT_EQ(capacity_after(0), 2U * 1025U);
 }
 

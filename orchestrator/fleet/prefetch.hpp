@@ -11,7 +11,7 @@
 namespace lockstep::fleet {
 
 /// Short tasks are handed over ahead, so that a slot does not idle for the time of a message and a sync of the worker's
-/// spool: work for ten milliseconds. Long ones are bound late, to whichever slot is free first.
+/// spool: work for twenty milliseconds. Long ones are bound late, to whichever slot is free first.
 class Prefetch {
  public:
   /// Learns from a task that ended.
@@ -35,7 +35,7 @@ class Prefetch {
  private:
   static constexpr double kShortUs = 5000;
   static constexpr double kLongestPauseUs = 1000;
-  static constexpr double kAheadUs = 10'000;
+  static constexpr double kAheadUs = 20'000;
   static constexpr double kFewest = 2;
   static constexpr double kMost = 1024;
   double mean_us_ = -1;  // not known yet

@@ -37,7 +37,7 @@ struct JournalOptions {
   SegmentSize first_segment = kSmallestSegment;
   SegmentSize largest_segment = kLargestSegment;
   /// While Events come but nobody waits for them, they are committed this often.
-  std::chrono::milliseconds tick{5};
+  std::chrono::milliseconds tick = kUnhurried;
   Origin origin;
   FileLayer* files = &posix_files();
   /// UTC microseconds, for the headers.

@@ -1,6 +1,7 @@
 // The journal: Events in, and the promise of how many of them would be there after a crash.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <random>
@@ -11,6 +12,10 @@
 #include "value/error.hpp"
 
 namespace lockstep::journal {
+
+/// What nobody waits for becomes durable after this time: long enough that it costs little, short enough that little has
+/// to be done again after a crash.
+inline constexpr std::chrono::milliseconds kUnhurried{20};
 
 /// Called from the loop's thread only.
 class Journal {

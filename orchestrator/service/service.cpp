@@ -12,6 +12,8 @@ namespace {
 constexpr std::chrono::microseconds kLongestSleep{500'000};
 // While effects wait for the disk, the loop looks again this soon, where the journal does not wake it.
 constexpr std::chrono::microseconds kJournalPoll{5'000};
+// Over which the fleet's pace is measured.
+constexpr std::chrono::microseconds kPaceTime = journal::kUnhurried;
 // How often it looks into the mailbox.
 constexpr std::chrono::milliseconds kMailboxPoll{250};
 
@@ -344,9 +346,9 @@ void Service::keep_pace() {
   pace_.outcomes += outcomes_.size();
   const std::int64_t now = parts_.clock.now().us;
   const std::int64_t spent = now - pace_.since_us;
-  if (spent >= kJournalPoll.count() || spent < 0) {
-    pace_.lately = pace_.outcomes * static_cast<std::size_t>(kJournalPoll.count()) /
-                   static_cast<std::size_t>(std::max<std::int64_t>(spent, kJournalPoll.count()));
+  if (spent >= kPaceTime.count() || spent < 0) {
+    pace_.lately = pace_.outcomes * static_cast<std::size_t>(kPaceTime.count()) /
+                   static_cast<std::size_t>(std::max<std::int64_t>(spent, kPaceTime.count()));
     pace_.outcomes = 0;
     pace_.since_us = now;
   }
