@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "mpi_worker/blocked_signals.hpp"
 #include "mpi_worker/tags.hpp"
 
 namespace lockstep::worker {
@@ -66,13 +67,10 @@ Heart::Heart(int rank, int size, Patience patience) : rank_(rank), patience_(pat
     peer->heard = milliseconds_of(Clock::now());
     peers_.push_back(std::move(peer));
   }
-  // Signals are for the thread that called us.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  {
+    const BlockedSignals blocked;
+    thread_ = std::thread([this] { run(); });
+  }
 }
 
 Heart::~Heart() {

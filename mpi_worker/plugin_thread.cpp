@@ -10,6 +10,7 @@
 #include <mutex>
 #include <thread>
 
+#include "mpi_worker/blocked_signals.hpp"
 #include "mpi_worker/builtin.hpp"
 
 namespace lockstep::worker {
@@ -86,13 +87,10 @@ std::unique_ptr<PluginThread> PluginThread::start(Task task, ProcessContext& con
   made->shared_ = std::make_shared<Shared>();
   made->shared_->path = job.argv.front();
   made->shared_->place = {job.resource, context.settings->run_id, context.settings->run_folder, place.host, place.rank};
-  // Signals are for the thread that called us.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread([shared = made->shared_] { shared->run(); }).detach();
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  {
+    const BlockedSignals blocked;
+    std::thread([shared = made->shared_] { shared->run(); }).detach();
+  }
   made->begin();
   return made;
 }

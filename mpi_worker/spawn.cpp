@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <csignal>
 
+#include "mpi_worker/blocked_signals.hpp"
+
 namespace lockstep::worker {
 namespace {
 
@@ -83,15 +85,15 @@ SignalsToReset signals_to_reset() {
 
 tl::expected<pid_t, SpawnFailure> spawn(const SpawnPlan& plan) {
   // No handler of ours may run in the child while it shares our memory.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
   Report report;
-  const SignalsToReset own = plan.signals == nullptr ? signals_to_reset() : SignalsToReset();
-  const pid_t pid = start(plan, plan.signals == nullptr ? own : *plan.signals, getpid(), report);
-  const int number = errno;
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  pid_t pid = -1;
+  int number = 0;
+  {
+    const BlockedSignals blocked;
+    const SignalsToReset own = plan.signals == nullptr ? signals_to_reset() : SignalsToReset();
+    pid = start(plan, plan.signals == nullptr ? own : *plan.signals, getpid(), report);
+    number = errno;
+  }
   if (pid < 0) {
     return tl::unexpected(SpawnFailure{SpawnStage::process, number});
   }

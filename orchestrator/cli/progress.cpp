@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "fleet/local_fleet.hpp"
+#include "mpi_worker/blocked_signals.hpp"
 #include "report/format.hpp"
 #include "service/clock.hpp"
 
@@ -57,13 +58,10 @@ Progress::Progress(const fleet::Fleet& fleet, const engine::Execution* execution
   counts_.resume(execution);
   look_at_slots();
   set_screen(this);
-  // Signals are for the thread that called us.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  {
+    const worker::BlockedSignals blocked;
+    thread_ = std::thread([this] { run(); });
+  }
 }
 
 Progress::~Progress() {

@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "fleet/sleep.hpp"
+#include "mpi_worker/blocked_signals.hpp"
 #include "mpi_worker/builtin.hpp"
 #include "mpi_worker/cores.hpp"
 #include "mpi_worker/exec_runner.hpp"
@@ -93,13 +94,10 @@ void LocalFleet::start_hand() {
   auto hand = std::make_unique<Hand>();
   hand->number = static_cast<std::uint32_t>(hands_.size());
   hand->slots = slots_ / most_hands_ + (hand->number < slots_ % most_hands_ ? 1 : 0);
-  // Signals are for the thread that called us.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  hand->thread = std::thread([this, raw = hand.get()] { run(*raw); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  {
+    const worker::BlockedSignals blocked;
+    hand->thread = std::thread([this, raw = hand.get()] { run(*raw); });
+  }
   const std::lock_guard lock(mail_.mutex);
   hands_.push_back(std::move(hand));
 }
