@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::chrono::milliseconds kDying{2'000};
+constexpr std::chrono::milliseconds kDying{4'000};
 
 /// How signal handlers reach the loop.
 struct Bell {
@@ -168,7 +168,8 @@ Result<std::unique_ptr<journal::Lease>> acquire_lease(const service::RunFolder& 
   journal::LeaseOptions lease;
   lease.takeover = options.takeover;
   lease.warn = [](const std::string& line) { complain(line); };
-  // Ranks whose mpirun was killed live on for up to a second: a dying owner is given that time.
+  // Ranks whose mpirun was killed live on for up to a second, and longer on a busy machine: a dying owner is given that
+  // time.
   const auto end = std::chrono::steady_clock::now() + kDying;
   while (true) {
     auto acquired = journal::Lease::acquire(folder.path(), 0, lease);
