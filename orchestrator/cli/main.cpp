@@ -11,6 +11,7 @@
 #include "cli/exit_status.hpp"
 #include "mpi_worker/plugin_host.hpp"
 #include "mpi_worker/printable.hpp"
+#include "value/memory.hpp"
 
 namespace lockstep::cli {
 
@@ -141,6 +142,7 @@ void complain(const std::string& message) {
 }  // namespace lockstep::cli
 
 int main(int argc, char** argv) {
+  lockstep::free_without_delay();
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of its own, with a name
   lockstep::cli::occupy_standard_streams();
   try {

@@ -13,6 +13,7 @@
 
 #include "asl/parser.hpp"
 #include "engine/engine.hpp"
+#include "value/memory.hpp"
 
 namespace {
 
@@ -125,6 +126,7 @@ void callbacks(std::uint64_t count) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  lockstep::free_without_delay();  // as the program does
   waiting(argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 100'000);
   callbacks(argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1'000'000);
 }
