@@ -7,8 +7,8 @@
 
 namespace lockstep::worker {
 
-/// While it lives, no signal reaches this thread, nor ever a thread that it starts meanwhile: signals are for the thread
-/// that was there first.
+/// While it lives, no signal reaches this thread, nor ever a thread that it starts meanwhile: signals are for the
+/// thread that was there first.
 class BlockedSignals {
  public:
   BlockedSignals() {

@@ -86,9 +86,8 @@ std::string banner(const service::Session& session, const service::RunFolder& fo
     resumed = fmt::format("; goes on after event {}", found.tail.next_seq - 1);
   }
   const char* job = std::getenv("SLURM_JOB_ID");
-  return fmt::format("version {}, execution {} on {}{}; run folder {}{}", LOCKSTEP_VERSION,
-                     session.plan().request.name, fleet.describe(), job != nullptr ? fmt::format(", job {}", job) : "",
-                     folder.path(), resumed);
+  return fmt::format("version {}, execution {} on {}{}; run folder {}{}", LOCKSTEP_VERSION, session.plan().request.name,
+                     fleet.describe(), job != nullptr ? fmt::format(", job {}", job) : "", folder.path(), resumed);
 }
 
 /// Both that want to see what happens; either may be null.

@@ -77,7 +77,7 @@ class Engine {
   };
 
   void add_child(Execution& execution, const Strand& parent, StrandId id, std::uint32_t index, bool iteration,
-                    asl::ScopeId scope, const Value& input, std::uint64_t previous);
+                 asl::ScopeId scope, const Value& input, std::uint64_t previous);
   void make_ready(const Execution& execution, Strand& strand, bool at_front = false);
   void start_timer(const Execution& execution, StrandId strand, Timestamp deadline);
   bool is_live(const Timer& timer) const;

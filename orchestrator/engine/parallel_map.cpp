@@ -109,8 +109,8 @@ Decider::Progress Decider::continue_children(Execution& execution, Strand& stran
       }
       input = *std::move(selected);
     }
-    emit(execution, strand, strand.state,
-         MapIterationStarted{StrandId{execution.next_strand}, index, std::move(input)}, children.iteration_previous);
+    emit(execution, strand, strand.state, MapIterationStarted{StrandId{execution.next_strand}, index, std::move(input)},
+         children.iteration_previous);
   }
   return children.may_start() ? Progress::later : Progress::waits;
 }

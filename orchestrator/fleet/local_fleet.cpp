@@ -218,8 +218,8 @@ void LocalFleet::run(Hand& hand) {
       }
     }
     const bool at_end = stopping && runner.running() == 0;
-    const std::chrono::microseconds limit = at_end     ? std::chrono::microseconds(0)
-                                            : stopping ? std::chrono::microseconds(kWhileStopping)
+    const std::chrono::microseconds limit = at_end        ? std::chrono::microseconds(0)
+                                            : stopping    ? std::chrono::microseconds(kWhileStopping)
                                             : unannounced ? kNoHurry
                                                           : std::chrono::microseconds(kElse);
     if (runner.wait(limit, hand.waker.descriptor(), outcomes)) {

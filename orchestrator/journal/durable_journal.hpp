@@ -134,8 +134,8 @@ class DurableJournal final : public Journal {
   Sink sink_;
   Slab* filling_ = nullptr;  // the last of slabs_
   std::uint32_t filled_ = 0;
-  SegmentSize nominal_;               // of the next slab, before it is shaped
-  std::size_t payload_per_row_ = 0;   // as Events had it; 0: not known yet
+  SegmentSize nominal_;              // of the next slab, before it is shaped
+  std::size_t payload_per_row_ = 0;  // as Events had it; 0: not known yet
 
   std::atomic<SequenceNumber> published_{0};
   std::atomic<SequenceNumber> durable_{0};

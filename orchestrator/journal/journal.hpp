@@ -13,8 +13,8 @@
 
 namespace lockstep::journal {
 
-/// What nobody waits for becomes durable after this time: long enough that it costs little, short enough that little has
-/// to be done again after a crash.
+/// What nobody waits for becomes durable after this time: long enough that it costs little, short enough that little
+/// has to be done again after a crash.
 inline constexpr std::chrono::milliseconds kUnhurried{20};
 
 /// Called from the loop's thread only.

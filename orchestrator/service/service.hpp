@@ -128,10 +128,10 @@ class Service {
   Parts parts_;
   std::mt19937_64 random_;
   engine::Step step_;
-  std::deque<WaitingEffect> effects_;       // in order; released as the journal becomes durable
+  std::deque<WaitingEffect> effects_;  // in order; released as the journal becomes durable
   /// Released, but the fleet has no room yet; by execution. Cancelled ones among them.
   fleet::FairQueue<engine::DispatchTask> queue_;
-  std::size_t cancelled_ = 0;               // of queue_
+  std::size_t cancelled_ = 0;  // of queue_
   std::unordered_map<worker::DispatchId, Awaited, worker::DispatchIdHash> awaited_;
   std::vector<engine::TaskOutcome> refused_;  // dispatches that failed before they reached a worker
   std::vector<worker::Outcome> outcomes_;

@@ -1,9 +1,8 @@
 // The machine's floors, for scripts/bench to print beside Lockstep's figures. Prints one number: operations a second.
-//
-//   bench_floor spawn N      posix_spawn of /bin/true with a pipe on stdin and stdout, one after another, on two threads
-//   bench_floor sync FILE N  pwrite of 200 bytes + fdatasync into space that was zeroed before
-//   bench_floor ping N       MPI round trips of 200 bytes between ranks 0 and 1, one outstanding (under mpirun -n 2)
-//   bench_floor empty        starts MPI and ends it (under mpirun); prints nothing
+//   - bench_floor spawn N: posix_spawn of /bin/true with pipes on stdin and stdout, one after another, on two threads
+//   - bench_floor sync FILE N: pwrite of 200 bytes + fdatasync into space that was zeroed before
+//   - bench_floor ping N: MPI round trips of 200 bytes between ranks 0 and 1, one outstanding (under mpirun -n 2)
+//   - bench_floor empty: starts MPI and ends it (under mpirun); prints nothing
 #include <fcntl.h>
 #include <mpi.h>
 #include <spawn.h>
