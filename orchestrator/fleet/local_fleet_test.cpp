@@ -89,6 +89,22 @@ TEST(Prefetch, TakesShortTasksAheadAndBindsLongOnesLate) {
   EXPECT_EQ(capacity_after(0), 2U * 1025U);
 }
 
+TEST(Prefetch, LetsRankZeroSleepWhileItsWorkersHaveTasksAhead) {
+  const auto pause_after = [](std::int64_t us, std::size_t assigned) {
+    Prefetch prefetch;
+    worker::Outcome outcome;
+    outcome.ended.us = us;
+    prefetch.learn(outcome);
+    return prefetch.pause(assigned, 2).count();
+  };
+  EXPECT_EQ(Prefetch().pause(2, 2).count(), 0);  // nothing is known yet
+  EXPECT_EQ(pause_after(400, 2), 100);
+  EXPECT_EQ(pause_after(400, 6), 400);
+  EXPECT_EQ(pause_after(400, 42), 1'000);
+  EXPECT_EQ(pause_after(20, 2'000), 5);  // they need us soon, however many they have
+  EXPECT_EQ(pause_after(60'000'000, 2), 1'000);
+}
+
 TEST(LocalFleet, TasksThatCostNothingAreBounded) {
   LocalFleet fleet(settings(), 1);
   std::uint64_t count = 0;

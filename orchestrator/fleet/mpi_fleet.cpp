@@ -411,7 +411,7 @@ std::chrono::microseconds MpiFleet::pause() const {
   std::chrono::microseconds shortest = std::chrono::microseconds::max();
   for (const Worker& one : workers_) {
     if (one.assigned > 0) {
-      shortest = std::min(shortest, one.prefetch.pause());
+      shortest = std::min(shortest, one.prefetch.pause(one.assigned, one.hello.slots));
     }
   }
   return shortest == std::chrono::microseconds::max() ? std::chrono::microseconds(0) : shortest;
