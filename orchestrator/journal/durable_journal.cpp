@@ -12,7 +12,7 @@ namespace {
 
 // How far the disk may be behind before append() waits for it.
 constexpr std::size_t kMostSlabs = 4;
-constexpr std::uint32_t kGrowthFactor = 4;
+constexpr std::uint32_t kGrowthFactor = 2;
 // The commit thread ticks for this long after the last Event; then it sleeps until it is woken.
 constexpr std::chrono::milliseconds kWakeful{50};
 // Room for the bodies of Events beyond one that needs a segment of its own size.

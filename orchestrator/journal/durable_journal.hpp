@@ -32,7 +32,7 @@ struct JournalOptions {
   /// Called, from the commit thread, when durable() has advanced while someone waited for it; must be quick. Not called
   /// for what sync() itself made durable.
   std::function<void()> on_durable;
-  /// The first segment of a process, and the largest; each is four times the one before. How many of its bytes are rows
+  /// The first segment of a process, and the largest; each is twice the one before. How many of its bytes are rows
   /// and how many are payload follows from what Events needed before.
   SegmentSize first_segment = kSmallestSegment;
   SegmentSize largest_segment = kLargestSegment;
