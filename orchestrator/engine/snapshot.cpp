@@ -50,7 +50,9 @@ void Snapshot::restore(Engine& engine, std::unique_ptr<Execution> execution) {
     strands.push_back(&strand);
     if (strand.phase == Phase::task) {
       for (Strand* at = restored.find(strand.parent); at != nullptr; at = restored.find(at->parent)) {
-        at->children->tasks += at->children->is_map ? 1 : 0;
+        if (at->children != nullptr && at->children->is_map) {
+          ++at->children->tasks;
+        }
       }
     }
   }

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/snapshot.hpp"
+#include "engine/test_world.hpp"
+
 #include <deque>
 #include <random>
 #include <vector>
@@ -92,6 +95,23 @@ TEST(StrandTable, HoldsWhatAWindowOverManyIdsHolds) {
   table.clear();
   EXPECT_TRUE(table.empty());
   EXPECT_EQ(table.find(StrandId{next - 1}), nullptr);
+}
+
+TEST(Snapshot, OfAParentWithoutChildrenIsFoundOutAndNoCrash) {
+  auto execution = std::make_unique<Execution>();
+  execution->id = ExecutionId{7};
+  execution->machine = asl::parse_definition(machine_of(R"("A":{"Type":"Pass","End":true})")).machine;
+  execution->next_strand = 2;
+  execution->strands.add(strand_of(0));
+  Strand task = strand_of(1);
+  task.parent = StrandId::top;
+  task.phase = Phase::task;
+  task.dispatches = 1;
+  task.call = std::make_unique<Call>();
+  execution->strands.add(std::move(task));
+  Engine engine(Limits::hpc());
+  Snapshot::restore(engine, std::move(execution));
+  EXPECT_NE(engine.check_invariants(), "");
 }
 
 }  // namespace

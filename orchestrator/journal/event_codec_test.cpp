@@ -5,7 +5,9 @@
 #include <random>
 #include <string>
 
+#include "asl/parser.hpp"
 #include "journal/crc32c.hpp"
+#include "journal/execution_codec.hpp"
 #include "journal/test_events.hpp"
 
 namespace lockstep::journal {
@@ -220,6 +222,24 @@ TEST(Crc32c, IsCastagnolis) {
   for (std::size_t cut : {0, 1, 7, 8, 9, 500, 999}) {
     const auto all = std::span<const std::byte>(long_one);
     EXPECT_EQ(crc32c(all.subspan(cut), crc32c(all.first(cut))), crc32c_portable(all));
+  }
+}
+
+TEST(ExecutionCodec, RefusesAStrandThatIsItsOwnAncestor) {
+  for (const std::uint32_t parent : {0U, 1U, 2U}) {
+    engine::Execution execution;
+    execution.machine = asl::parse_definition(R"({"StartAt":"A","States":{"A":{"Type":"Succeed"}}})").machine;
+    execution.strands.add({});
+    engine::Strand child;
+    child.id = engine::StrandId{1};
+    child.parent = engine::StrandId{parent};
+    execution.strands.add(std::move(child));
+    GrowingSink sink;
+    encode_execution(execution, sink);
+    SourceContext context;
+    ValueCache values;
+    Source source(sink.bytes(), 0, sink.size(), context, values);
+    EXPECT_EQ(decode_execution(source) != nullptr, parent == 0) << source.problem();
   }
 }
 

@@ -99,6 +99,10 @@ void get_strand(Source& source, Execution& execution, const std::vector<Scope>& 
     strand.failure = std::make_unique<Failure>();
     source.get_all(fields(*strand.failure));
   }
+  if (strand.id != engine::StrandId::top && strand.parent >= strand.id) {
+    source.refuse("a strand is older than its parent");  // whoever walks up from it would never arrive
+    return;
+  }
   if (execution.find(strand.id) != nullptr) {
     source.refuse("an execution has a strand twice");
     return;
