@@ -28,8 +28,8 @@ Timestamp now() {
   return {time.tv_sec * kMicrosPerSecond + time.tv_nsec / 1000};
 }
 
-bool run_at_once(const integrations::Job& job, const Task& task, Outcome& outcome) {
-  if (job.kind != integrations::JobKind::builtin || job.builtin == integrations::Builtin::sleep) {
+bool run_at_once(const work::Job& job, const Task& task, Outcome& outcome) {
+  if (job.kind != work::JobKind::builtin || job.builtin == work::Builtin::sleep) {
     return false;
   }
   outcome.id = task.id;
@@ -37,14 +37,14 @@ bool run_at_once(const integrations::Job& job, const Task& task, Outcome& outcom
   outcome.started = now();
   outcome.ended = outcome.started;
   switch (job.builtin) {
-    case integrations::Builtin::echo:
+    case work::Builtin::echo:
       outcome.result = task.input;
       break;
-    case integrations::Builtin::fail:
+    case work::Builtin::fail:
       run_fail(task.input, outcome);
       break;
-    case integrations::Builtin::noop:
-    case integrations::Builtin::sleep:
+    case work::Builtin::noop:
+    case work::Builtin::sleep:
       break;
   }
   return true;

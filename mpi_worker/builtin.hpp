@@ -3,8 +3,8 @@
 
 #include <chrono>
 
-#include "integrations/job.hpp"
 #include "mpi_worker/task.hpp"
+#include "work/job.hpp"
 
 namespace lockstep::worker {
 
@@ -12,7 +12,7 @@ namespace lockstep::worker {
 Timestamp now();
 
 /// Runs noop, echo or fail at once. False, and nothing done, where the job takes time or a process.
-bool run_at_once(const integrations::Job& job, const Task& task, Outcome& outcome);
+bool run_at_once(const work::Job& job, const Task& task, Outcome& outcome);
 
 /// How long sleep with this input sleeps: a number of seconds or {"seconds": number}, from 0. The error is a cause of
 /// Lockstep.BadArguments.

@@ -47,7 +47,14 @@ std::size_t slots_of_rank() {
   const std::size_t all = std::max(own, mask_size(getppid()));
   const std::size_t ranks = std::max<std::size_t>(
       {number_from("OMPI_COMM_WORLD_LOCAL_SIZE"), number_from("MPI_LOCALNRANKS"), std::size_t{1}});
-  return std::max<std::size_t>(std::min(own, all / ranks), 1);
+  const std::size_t everywhere = std::max(number_from("OMPI_COMM_WORLD_SIZE"), number_from("PMI_SIZE"));
+  const std::size_t rank = std::max(number_from("OMPI_COMM_WORLD_RANK"), number_from("PMI_RANK"));
+  std::size_t share = all / ranks;
+  if (ranks == everywhere && ranks > 1 && rank > 0) {
+    const std::size_t workers = ranks - 1;
+    share = all / workers + (rank - 1 < all % workers ? 1 : 0);
+  }
+  return std::max<std::size_t>(std::min(own, share), 1);
 }
 
 std::string host_name() {

@@ -1,6 +1,6 @@
 #include "mpi_worker/environment.hpp"
 
-#include <array>
+#include <algorithm>
 
 #include "mpi_worker/program.hpp"
 
@@ -12,17 +12,24 @@ bool starts_with_one_of(std::string_view name, std::initializer_list<std::string
                      [&](std::string_view prefix) { return name.substr(0, prefix.size()) == prefix; });
 }
 
+constexpr std::string_view kTold[] = {"LOCKSTEP_RUN_ID",     "LOCKSTEP_RUN_DIR",    "LOCKSTEP_RANK",
+                                      "LOCKSTEP_HOST",       "LOCKSTEP_CPUS",       "LOCKSTEP_STATE",
+                                      "LOCKSTEP_ATTEMPT",    "LOCKSTEP_ITEM_INDEX", "LOCKSTEP_TASK_DIR",
+                                      "LOCKSTEP_TASK_TOKEN", "LOCKSTEP_EXECUTION",  "LOCKSTEP_DEADLINE"};
+constexpr std::string_view kOthers[] = {"LOCKSTEP_JOB", "LOCKSTEP_STATUS_FILE", "LOCKSTEP_HEARTBEAT_FD",
+                                        "LOCKSTEP_TERMINAL"};
+
 /// Variables that a task gets from us, so that those of a surrounding run do not shine through.
 bool is_ours(std::string_view name) {
-  static constexpr std::array<std::string_view, 16> kNames{
-      "LOCKSTEP_RUN_ID",   "LOCKSTEP_RUN_DIR",     "LOCKSTEP_RANK",         "LOCKSTEP_HOST",
-      "LOCKSTEP_CPUS",     "LOCKSTEP_STATE",       "LOCKSTEP_ITEM_INDEX",   "LOCKSTEP_ATTEMPT",
-      "LOCKSTEP_TASK_DIR", "LOCKSTEP_TASK_TOKEN",  "LOCKSTEP_JOB",          "LOCKSTEP_EXECUTION",
-      "LOCKSTEP_DEADLINE", "LOCKSTEP_STATUS_FILE", "LOCKSTEP_HEARTBEAT_FD", "LOCKSTEP_TERMINAL"};
-  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+  return std::find(std::begin(kTold), std::end(kTold), name) != std::end(kTold) ||
+         std::find(std::begin(kOthers), std::end(kOthers), name) != std::end(kOthers);
 }
 
 }  // namespace
+
+std::span<const std::string_view> told_variables() {
+  return kTold;
+}
 
 bool belongs_to_launcher(std::string_view name) {
   if (starts_with_one_of(name, {"OMPI_ALLOW_RUN_AS_ROOT"})) {

@@ -2,6 +2,7 @@
 // (hpc-habits.md D4).
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,9 @@ namespace lockstep::worker {
 /// Whether the variable `name` tells a process which rank or job step it is. An MPI program that inherits such a
 /// variable would take itself for a rank of ours (slurm-mpi.md 3).
 bool belongs_to_launcher(std::string_view name);
+
+/// The names of those variables that a task is told things in, but those that mean nothing in another namespace.
+std::span<const std::string_view> told_variables();
 
 /// What all tasks here share, as "NAME=value". `environment` is ours, ending with a null pointer.
 std::vector<std::string> shared_environment(const char* const* environment, const RunSettings& settings,

@@ -4,24 +4,27 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
-#include <span>
 
 #include "mpi_worker/builtin.hpp"
 #include "mpi_worker/environment.hpp"
 #include "mpi_worker/plugin_thread.hpp"
+#include "mpi_worker/scarcity.hpp"
 #include "mpi_worker/stream.hpp"
 
 namespace lockstep::worker {
 namespace {
 
-/// How long a failure by TERM or KILL may turn out to be the end of the whole allocation.
-constexpr std::chrono::seconds kDoubt{1};
+/// While we are being told to end, what begins only dies.
+constexpr std::chrono::seconds kQuiet{2};
+/// Between two looks at whether a fence that is against it lets tasks begin.
+constexpr std::chrono::milliseconds kLookAtFence{50};
+/// By then, and the run's grace, rank 0, which was told to end as well, has said what it wants.
+constexpr std::chrono::seconds kDoubt{10};
 
 /// Descriptors 0, 1 and 2 must not become ends of pipes: a child puts its own there.
 void occupy_standard_descriptors() {
@@ -34,10 +37,10 @@ void occupy_standard_descriptors() {
   }
 }
 
-/// Each task takes five descriptors.
+/// Each task takes six descriptors.
 void allow_descriptors(std::size_t slots) {
   rlimit limit = {};
-  const rlim_t wanted = 5 * slots + 256;
+  const rlim_t wanted = 6 * slots + 256;
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
     limit.rlim_cur = std::min(wanted, limit.rlim_max);
     setrlimit(RLIMIT_NOFILE, &limit);
@@ -52,52 +55,32 @@ void ignore_broken_pipes() {
   }
 }
 
-/// What epoll says of the descriptor that wait() listens to besides; a slot's number is smaller.
-constexpr std::uint64_t kOther = UINT64_MAX;
-
-/// epoll_wait() to the nanosecond.
-int wait_for_events(int epoll, std::span<epoll_event> events, std::chrono::nanoseconds limit) {
-  const auto most = static_cast<int>(events.size());
-  if (limit <= std::chrono::nanoseconds(0)) {
-    return epoll_wait(epoll, events.data(), most, 0);
-  }
-  timespec spec = {static_cast<time_t>(limit.count() / 1'000'000'000),
-                   static_cast<long>(limit.count() % 1'000'000'000)};
-#ifdef SYS_epoll_pwait2
-  const auto count =
-      static_cast<int>(syscall(SYS_epoll_pwait2, epoll, events.data(), most, &spec, nullptr, std::size_t{0}));
-  if (count >= 0 || errno != ENOSYS) {
-    return count;
-  }
-#endif
-  // Before Linux 5.11.
-  pollfd fd = {epoll, POLLIN, 0};
-  ppoll(&fd, 1, &spec, nullptr);
-  return epoll_wait(epoll, events.data(), most, 0);
-}
-
 }  // namespace
 
-Runner::Runner(const RunSettings& settings, Place place, std::size_t slots, Spool* spool)
+Runner::Runner(const RunSettings& settings, Place place, std::size_t slots, Spool* spool, Fence fence,
+               const ToldToEnd& told)
     : settings_(&settings),
       spool_(spool),
+      fence_(std::move(fence)),
       place_(std::move(place)),
-      log_(settings.run_folder, place_),
+      log_(settings.run_folder, place_, settings.log_limit),
       folders_(settings.run_folder),
       environment_(shared_environment(environ, settings, place_)),
-      guard_(std::max<std::size_t>(slots, 1) * (1 + settings.jobs.size())),
-      slots_(std::max<std::size_t>(slots, 1)) {
+      keepers_(environment_, fence_),
+      slots_(std::max<std::size_t>(slots, 1)),
+      begun_tasks_(slots_.size()),
+      told_(told),
+      doubts_(told, settings.grace + kDoubt) {
   occupy_standard_descriptors();
   allow_descriptors(slots_.size());
   ignore_broken_pipes();
-  epoll_ = Descriptor(epoll_create1(EPOLL_CLOEXEC));
-  const char* path = std::getenv("PATH");
+  static_cast<void>(has_epoll());
   context_.settings = settings_;
   context_.log = &log_;
   context_.folders = &folders_;
-  context_.signals = signals_to_reset();
+  context_.keepers = &keepers_;
   context_.environment = &environment_;
-  context_.path = path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin";
+  context_.path = program_path();
   for (std::size_t i = slots_.size(); i-- > 0;) {
     free_slots_.push_back(static_cast<std::uint32_t>(i));
   }
@@ -122,7 +105,7 @@ Runner::~Runner() {
 }
 
 void Runner::give(Outcome outcome, std::vector<Outcome>& outcomes) const {
-  outcome.rank = place_.rank;
+  outcome.usage.rank = place_.rank;
   outcomes.push_back(std::move(outcome));
 }
 
@@ -181,7 +164,7 @@ void Runner::cancel_all() {
   for (const DispatchId& id : ids) {
     cancel(id);
   }
-  for (Doubtful& one : doubtful_) {
+  for (Doubts::Failure& one : doubts_.give_up()) {
     Outcome outcome;
     outcome.id = one.outcome.id;
     outcome.kind = OutcomeKind::cancelled;
@@ -189,11 +172,6 @@ void Runner::cancel_all() {
     outcome.ended = one.outcome.ended;
     ready_.push_back(std::move(outcome));
   }
-  doubtful_.clear();
-}
-
-void Runner::doubt(std::chrono::milliseconds time) {
-  doubt_until_ = Clock::now() + time;
 }
 
 void Runner::kill_all() {
@@ -204,6 +182,26 @@ void Runner::kill_all() {
       watch(i);
     }
   }
+}
+
+/// The task has not begun; neither do those that wait behind it. What we only keep to be quicker may be what is short.
+void Runner::refuse(Outcome outcome, std::vector<Outcome>& outcomes) {
+  keepers_.dismiss_idle();
+  folders_.remove_spare();
+  give(std::move(outcome), outcomes);
+  for (Task& task : queue_) {
+    give(outcome_of(task, {}), outcomes);
+  }
+  queue_.clear();
+}
+
+/// Without it nothing that is started could be watched.
+bool Runner::has_epoll() {
+  if (!epoll_) {
+    epoll_ = Descriptor(epoll_create1(EPOLL_CLOEXEC));
+    other_ = -1;
+  }
+  return static_cast<bool>(epoll_);
 }
 
 void Runner::give_ready(std::vector<Outcome>& outcomes) {
@@ -219,7 +217,7 @@ void Runner::advance(std::vector<Outcome>& outcomes) {
     handle_events(std::chrono::nanoseconds(0), outcomes);
     handle_timers(outcomes);
   }
-  handle_doubtful(outcomes);
+  handle_doubts(outcomes);
   start_waiting(outcomes);
 }
 
@@ -241,56 +239,70 @@ std::size_t Runner::mark() {
 }
 
 bool Runner::never_twice(const Task& task) const {
-  const auto job = static_cast<std::size_t>(task.job);
-  return spool_ != nullptr && job < settings_->jobs.size() &&
-         settings_->jobs[job].interrupted == integrations::Interrupted::fail;
+  return spool_ != nullptr && settings_->jobs.never_twice(task.job);
+}
+
+/// Whether others cannot have taken our place yet. Cheap: it is asked for each task.
+bool Runner::may_begin() const {
+  return !fence_.begin_until || BootClock::now() < fence_.begin_until();
 }
 
 void Runner::start_waiting(std::vector<Outcome>& outcomes) {
   std::size_t marked = 0;
   while (!held_ && !queue_.empty() && !free_slots_.empty()) {
+    const std::uint32_t told = told_.times();
+    if (told != 0 && Clock::now() < may_start()) {
+      return;
+    }
     if (marked == 0 && spool_ != nullptr) {
       marked = mark();
+    }
+    if (!may_begin()) {  // the markers may have taken their time
+      return;
     }
     marked -= marked > 0 ? 1 : 0;
     Task task = std::move(queue_.front());
     queue_.pop_front();
     Outcome outcome;
-    const auto job = static_cast<std::size_t>(task.job);
+    const work::Job* job = settings_->jobs.find(task.job);
     if (const auto trouble = never_twice(task) ? spool_->failure() : std::nullopt) {
-      outcome.id = task.id;
-      outcome.kind = OutcomeKind::failed;
-      outcome.error = "States.TaskFailed";
-      outcome.cause = fmt::format(
-          "not started, because its start cannot be recorded and its job must never start twice: {}", trouble->message);
-      outcome.started = outcome.ended = now();
-      give(std::move(outcome), outcomes);
-    } else if (job >= settings_->jobs.size()) {
+      refuse(outcome_of(task, {"", fmt::format("its start cannot be recorded, and its job must never start twice: {}",
+                                               trouble->message)}),
+             outcomes);
+    } else if (job == nullptr) {
       outcome.id = task.id;
       outcome.kind = OutcomeKind::failed;
       outcome.error = "States.Runtime";
-      outcome.cause = fmt::format("job {} is not in the run's job table", job);
+      outcome.cause = fmt::format("job {} is not in the run's job table", static_cast<std::uint32_t>(task.job));
       outcome.started = outcome.ended = now();
       give(std::move(outcome), outcomes);
-    } else if (run_at_once(settings_->jobs[job], task, outcome)) {
+    } else if (run_at_once(*job, task, outcome)) {
       give(std::move(outcome), outcomes);
-    } else if (settings_->jobs[job].kind == integrations::JobKind::builtin) {
+    } else if (job->kind == work::JobKind::builtin) {
       start_sleep(std::move(task), outcomes);
     } else if (auto process = start_process(std::move(task), slots_[free_slots_.back()])) {
       std::uint32_t index = 0;
-      guard_.set(free_slots_.back(), (*process)->group());
-      take_slot(index).process = std::move(*process);
+      Slot& slot = take_slot(index);
+      slot.process = std::move(*process);
+      begun_tasks_.begin(index, slot.process->task().id);
+      slot.number = ++begun_;
+      slot.terms = told;
       watch(index);
-    } else {
+    } else if (process.error().begun) {
       give(std::move(process.error()), outcomes);
+    } else {
+      refuse(std::move(process.error()), outcomes);
     }
   }
 }
 
 /// A process of its own for the task, or what the slot has for its job.
 tl::expected<std::unique_ptr<Running>, Outcome> Runner::start_process(Task task, Slot& slot) {
-  using integrations::JobKind;
-  const JobKind kind = settings_->jobs[static_cast<std::size_t>(task.job)].kind;
+  using work::JobKind;
+  const JobKind kind = settings_->jobs.find(task.job)->kind;
+  if (!has_epoll()) {
+    return tl::unexpected(outcome_of(task, {"", fmt::format("cannot watch a process: {}", explain_scarcity(errno))}));
+  }
   if (kind == JobKind::exec) {
     return Process::start(std::move(task), context_);
   }
@@ -300,7 +312,11 @@ tl::expected<std::unique_ptr<Running>, Outcome> Runner::start_process(Task task,
     std::unique_ptr<Lasting> lasting = std::move(*found);
     slot.lasting.erase(found);
     if (lasting->is_idle()) {
-      lasting->give(std::move(task));
+      auto refused = lasting->give(std::move(task));
+      if (refused) {
+        slot.lasting.push_back(std::move(lasting));
+        return tl::unexpected(std::move(*refused));
+      }
       return lasting;
     }
   }
@@ -322,12 +338,8 @@ void Runner::keep(std::uint32_t index, std::unique_ptr<Running> process) {
       epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
     }
   }
-  const std::size_t place =
-      slots_.size() + index * settings_->jobs.size() + static_cast<std::size_t>(lasting->task().job);
-  const bool is_idle = lasting->is_idle();
-  guard_.set(place, is_idle ? lasting->group() : 0);
-  if (is_idle) {
-    process.release();
+  if (lasting->is_idle()) {
+    static_cast<void>(process.release());
     slot.lasting.emplace_back(lasting);
   }
 }
@@ -357,164 +369,63 @@ void Runner::start_sleep(Task task, std::vector<Outcome>& outcomes) {
   }
   const OutcomeKind kind = time < *duration ? OutcomeKind::timed_out : OutcomeKind::succeeded;
   std::uint32_t index = 0;
+  begun_tasks_.begin(free_slots_.back(), task.id);
   take_slot(index).sleep = Sleep{std::move(task), Clock::now() + time, kind, now()};
   watch(index);
 }
 
-void Runner::set_timer(std::uint32_t index, Clock::time_point time) {
-  Slot& slot = slots_[index];
-  if (slot.timer == time) {
-    return;
-  }
-  if (slot.timer != Clock::time_point::max()) {
-    timers_.erase({slot.timer, index});
-  }
-  slot.timer = time;
-  if (time != Clock::time_point::max()) {
-    timers_.emplace(time, index);
-  }
-}
-
-/// Makes epoll and the timers agree with what the slot waits for. Each event is told once: a child that another thread
-/// has just started holds all our descriptors until it runs its program, and those that we have closed meanwhile would
-/// keep us busy until then.
-void Runner::watch(std::uint32_t index) {
-  Slot& slot = slots_[index];
-  Clock::time_point next = Clock::time_point::max();
-  if (slot.sleep) {
-    next = slot.sleep->end;
-  }
-  if (slot.process) {
-    const Running& process = *slot.process;
-    const int wanted[kEvents] = {process.in(), process.out(), process.err(), process.beat(), process.ended()};
-    for (std::uint32_t kind = 0; kind < kEvents; ++kind) {
-      epoll_event event = {};
-      event.events = EPOLLONESHOT | (kind == kIn ? EPOLLOUT : EPOLLIN);
-      event.data.u64 = std::uint64_t{index} << 3U | kind;
-      const bool told = std::exchange(slot.told[kind], false);
-      if (wanted[kind] == slot.watched[kind]) {
-        if (told && wanted[kind] >= 0) {
-          epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, wanted[kind], &event);
-        }
-        continue;
-      }
-      // A closed descriptor has left epoll by itself; the one of a process that has ended stays open, and so does the
-      // input of a stream.
-      if ((kind == kEnded || (kind == kIn && process.keeps_in())) && wanted[kind] < 0) {
-        epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, slot.watched[kind], nullptr);
-      } else if (wanted[kind] >= 0) {
-        epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wanted[kind], &event);
-      }
-      slot.watched[kind] = wanted[kind];
-    }
-    next = process.next_time();
-  }
-  set_timer(index, next);
-}
-
-/// From now on epoll tells of `other`, too.
-void Runner::listen_to(int other) {
-  if (other == other_) {
-    return;
-  }
-  if (other_ >= 0) {
-    epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, other_, nullptr);
-  }
-  other_ = other;
-  if (other >= 0) {
-    epoll_event event = {};
-    event.events = EPOLLIN;
-    event.data.u64 = kOther;
-    epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, other, &event);
-  }
-}
-
-/// Waits for events at most so long; true: what we listen to besides is readable.
-bool Runner::handle_events(std::chrono::nanoseconds limit, std::vector<Outcome>& outcomes) {
-  std::array<epoll_event, 64> events;
-  bool other = false;
-  const int count = wait_for_events(epoll_.get(), events, limit);
-  const Clock::time_point time = count > 0 ? Clock::now() : Clock::time_point();
-  for (int i = 0; i < count; ++i) {
-    const std::uint64_t data = events[static_cast<std::size_t>(i)].data.u64;
-    if (data == kOther) {
-      other = true;
-      continue;
-    }
-    const auto index = static_cast<std::uint32_t>(data >> 3U);
-    slots_[index].told[data & 7U] = true;
-    // The slot may have changed hands since; reading and writing find nothing to do then.
-    Running* process = slots_[index].process.get();
-    if (process == nullptr) {
-      continue;
-    }
-    switch (data & 7U) {
-      case kIn:
-        process->on_writable();
-        break;
-      case kOut:
-        process->on_out(time);
-        break;
-      case kErr:
-        process->on_err(time);
-        break;
-      case kBeat:
-        process->on_beat(time);
-        break;
-      default:
-        process->on_ended(time);
-        break;
-    }
-    settle(index, outcomes);
-  }
-  return other;
-}
-
-void Runner::handle_timers(std::vector<Outcome>& outcomes) {
-  if (timers_.empty()) {
-    return;
-  }
-  const Clock::time_point time = Clock::now();
-  while (!timers_.empty() && timers_.begin()->first <= time) {
-    const std::uint32_t index = timers_.begin()->second;
-    set_timer(index, Clock::time_point::max());
-    if (slots_[index].process) {
-      slots_[index].process->on_time(time);
-    }
-    settle(index, outcomes);
-  }
-}
-
-void Runner::finish(Running& process, std::vector<Outcome>& outcomes) {
-  const Clock::time_point time = Clock::now();
-  const bool doubtful = process.ended_by_others() || (process.failed() && time < doubt_until_);
+void Runner::finish(const Slot& slot, std::vector<Outcome>& outcomes) {
+  Running& process = *slot.process;
   Outcome outcome = process.finish();
-  if (outcome.kind == OutcomeKind::failed || outcome.kind == OutcomeKind::timed_out) {
+  if (process.failed()) {
+    Task task = process.task();
+    task.input = Value();
+    doubts_.add({.task = std::move(task),
+                 .outcome = std::move(outcome),
+                 .time = Clock::now(),
+                 .by_signal = process.ended_by_others(),
+                 .told = slot.terms,
+                 .others = begun_});
+    return;
+  }
+  if (outcome.kind != OutcomeKind::succeeded && work::is_outcome(outcome.kind)) {
     log_.write_failure(process.task(), outcome);
   }
-  if (doubtful) {
-    doubtful_.push_back({std::max(time + kDoubt, doubt_until_), std::move(outcome)});
+  if (outcome.unbegun != nullptr) {
+    refuse(std::move(outcome), outcomes);
   } else {
     give(std::move(outcome), outcomes);
   }
 }
 
-void Runner::handle_doubtful(std::vector<Outcome>& outcomes) {
-  const Clock::time_point time = doubtful_.empty() ? Clock::time_point::min() : Clock::now();
-  for (Doubtful& one : doubtful_) {
-    if (one.time <= time) {
-      give(std::move(one.outcome), outcomes);
+void Runner::handle_doubts(std::vector<Outcome>& outcomes) {
+  if (doubts_.empty()) {
+    return;
+  }
+  std::uint64_t oldest = UINT64_MAX;
+  for (const Slot& slot : slots_) {
+    if (slot.process && slot.process->is_process()) {
+      oldest = std::min(oldest, slot.number);
     }
   }
-  std::erase_if(doubtful_, [&](const Doubtful& one) { return one.time <= time; });
+  for (Doubts::Failure& one : doubts_.decide(Clock::now(), heard_, oldest)) {
+    if (one.outcome.kind == OutcomeKind::failed) {
+      log_.write_failure(one.task, one.outcome);
+    }
+    give(std::move(one.outcome), outcomes);
+  }
+}
+
+/// Until then nothing begins.
+Runner::Clock::time_point Runner::may_start() const {
+  return told_.times() == 0 ? Clock::time_point::min() : told_.last() + kQuiet;
 }
 
 /// Takes the outcome where the slot's task is over, else waits for what comes next.
 void Runner::settle(std::uint32_t index, std::vector<Outcome>& outcomes) {
   Slot& slot = slots_[index];
   if (slot.process && slot.process->done()) {
-    guard_.set(index, 0);
-    finish(*slot.process, outcomes);
+    finish(slot, outcomes);
     keep(index, std::move(slot.process));
     slot.process.reset();
   } else if (slot.sleep && slot.sleep->end <= Clock::now()) {
@@ -531,35 +442,20 @@ void Runner::settle(std::uint32_t index, std::vector<Outcome>& outcomes) {
   }
   std::fill(std::begin(slot.watched), std::end(slot.watched), -1);
   set_timer(index, Clock::time_point::max());
+  begun_tasks_.end(index);
   --running_;
   free_slots_.push_back(index);
 }
 
 Runner::Clock::time_point Runner::next_time() const {
-  if (!ready_.empty() || (!held_ && !queue_.empty() && !free_slots_.empty())) {
+  if (!ready_.empty()) {
     return Clock::time_point::min();
   }
   Clock::time_point next = timers_.empty() ? Clock::time_point::max() : timers_.begin()->first;
-  for (const Doubtful& one : doubtful_) {
-    next = std::min(next, one.time);
+  if (!held_ && !queue_.empty() && !free_slots_.empty()) {
+    next = std::min(next, may_begin() ? may_start() : Clock::now() + kLookAtFence);
   }
-  return next;
-}
-
-bool Runner::wait(std::chrono::microseconds limit, int other, std::vector<Outcome>& outcomes) {
-  const std::size_t before = outcomes.size();
-  listen_to(other);
-  give_ready(outcomes);
-  start_waiting(outcomes);
-  std::chrono::nanoseconds time = outcomes.size() > before ? std::chrono::nanoseconds(0) : limit;
-  if (const Clock::time_point next = next_time(); next != Clock::time_point::max()) {
-    const Clock::time_point now = Clock::now();
-    time = std::clamp<std::chrono::nanoseconds>(next - std::min(next, now), std::chrono::nanoseconds(0), time);
-  }
-  const bool told = handle_events(time, outcomes);
-  handle_timers(outcomes);
-  handle_doubtful(outcomes);
-  return told;
+  return std::min(next, doubts_.next_time(heard_));
 }
 
 }  // namespace lockstep::worker

@@ -4,12 +4,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <csignal>
 #include <cstdlib>
 
 #include "mpi_worker/blocked_signals.hpp"
+#include "mpi_worker/pulse.hpp"
 #include "mpi_worker/tags.hpp"
+#include "value/boot_clock.hpp"
 
 namespace lockstep::worker {
 namespace {
@@ -21,8 +22,8 @@ constexpr Milliseconds kLook{50};
 /// A thread that slept this much longer than it wanted was stopped, and knows nothing of that time.
 constexpr Milliseconds kStopped{2000};
 
-std::int64_t milliseconds_of(std::chrono::steady_clock::time_point time) {
-  return std::chrono::duration_cast<Milliseconds>(time.time_since_epoch()).count();
+Milliseconds boot_time() {
+  return std::chrono::duration_cast<Milliseconds>(BootClock::now().time_since_epoch());
 }
 
 }  // namespace
@@ -32,8 +33,8 @@ Patience Patience::from_environment() {
   const char* text = std::getenv("LOCKSTEP_PATIENCE");
   const double factor = text != nullptr ? std::strtod(text, nullptr) : 0;
   if (factor >= 0.01 && factor <= 100) {
-    for (Milliseconds* time :
-         {&patience.start_nothing, &patience.kill_tasks, &patience.end, &patience.lost, &patience.beat}) {
+    for (Milliseconds* time : {&patience.start_nothing, &patience.kill_tasks, &patience.kill_hung, &patience.end,
+                               &patience.end_hung, &patience.lost, &patience.beat}) {
       *time = Milliseconds(static_cast<std::int64_t>(static_cast<double>(time->count()) * factor));
     }
   }
@@ -47,24 +48,25 @@ Patience::Duty Patience::duty(Milliseconds silence) const {
                                    : Duty::go_on;
 }
 
-struct Heart::Peer {
+bool Patience::is_hung(Milliseconds silence, Duty done) const {
+  return silence > end_hung || (silence > kill_hung && done < Duty::kill_tasks);
+}
+
+struct MpiHeart::Peer {
   int rank = 0;
-  std::atomic<std::int64_t> heard{0};  // milliseconds of the steady clock
+  Pulse pulse;
   std::atomic<bool> forgotten{false};
 
   // The thread's own.
-  std::uint64_t sent = 0;                     // number of our last beat
-  std::uint64_t got = 0;                      // number of its last beat
-  std::array<std::int64_t, 64> sent_at = {};  // by number
-  std::array<std::uint64_t, 2> out = {};      // number of the beat, number of the last one that was got
+  Pulse::Beat out;
   MPI_Request request = MPI_REQUEST_NULL;
 };
 
-Heart::Heart(int rank, int size, Patience patience) : rank_(rank), patience_(patience) {
+MpiHeart::MpiHeart(int rank, int size, Patience patience) : rank_(rank), patience_(patience) {
   for (int other = rank == 0 ? 1 : 0; other < (rank == 0 ? size : 1); ++other) {
     auto peer = std::make_unique<Peer>();
     peer->rank = other;
-    peer->heard = milliseconds_of(Clock::now());
+    peer->pulse.hear(boot_time());
     peers_.push_back(std::move(peer));
   }
   {
@@ -73,7 +75,7 @@ Heart::Heart(int rank, int size, Patience patience) : rank_(rank), patience_(pat
   }
 }
 
-Heart::~Heart() {
+MpiHeart::~MpiHeart() {
   stop();
   for (std::unique_ptr<Peer>& peer : peers_) {
     if (peer->request != MPI_REQUEST_NULL) {
@@ -82,70 +84,96 @@ Heart::~Heart() {
   }
 }
 
-Heart::Peer* Heart::peer(int rank) const {
+MpiHeart::Peer* MpiHeart::peer(int rank) const {
   const std::size_t index = rank_ == 0 ? static_cast<std::size_t>(rank - 1) : static_cast<std::size_t>(rank);
   return index < peers_.size() ? peers_[index].get() : nullptr;
 }
 
-Milliseconds Heart::silence(int rank) const {
+Milliseconds MpiHeart::silence(int rank) const {
   const Peer* other = peer(rank);
-  return other == nullptr ? Milliseconds(0) : Milliseconds(milliseconds_of(Clock::now()) - other->heard.load());
+  return other == nullptr ? Milliseconds(0) : other->pulse.silence(boot_time());
 }
 
-void Heart::forget(int rank) {
+void MpiHeart::forget(int rank) {
   if (Peer* other = peer(rank); other != nullptr) {
     other->forgotten = true;
   }
 }
 
-void Heart::stop() {
+void MpiHeart::beat_while(std::function<bool()> is_owner) {
+  const std::lock_guard lock(mutex_);
+  is_owner_ = std::move(is_owner);
+}
+
+bool MpiHeart::may_beat() {
+  const std::lock_guard lock(mutex_);
+  return !is_owner_ || is_owner_();
+}
+
+void MpiHeart::watch_over(std::function<void(BootClock::time_point)> end_at) {
+  {
+    const std::lock_guard lock(mutex_);
+    end_at_ = std::move(end_at);
+  }
+  put_off_the_end();
+}
+
+/// Whatever holds up the loop, or all of us, the tasks end in time.
+void MpiHeart::put_off_the_end() {
+  const std::lock_guard lock(mutex_);
+  if (end_at_) {
+    const Milliseconds time = boot_time();  // first: what is heard meanwhile makes it later
+    end_at_(BootClock::time_point(time - silence(0) + patience_.kill_hung));
+  }
+}
+
+void MpiHeart::stop() {
   stop_ = true;
   if (thread_.joinable()) {
     thread_.join();
   }
 }
 
-void Heart::run() {
-  Clock::time_point next_beat = Clock::now();
-  Clock::time_point last = Clock::now();
+void MpiHeart::run() {
+  Milliseconds next_beat = boot_time();
+  Milliseconds last = boot_time();
   while (!stop_) {
-    const Clock::time_point now = Clock::now();
-    if (rank_ == 0 && now - last > kStopped) {
+    const Milliseconds time = boot_time();
+    if (rank_ == 0 && time - last > kStopped) {
       // Rank 0 was stopped. Its workers may have beaten all the time: they get another chance. (A worker gets none:
       // rank 0 may have given it up meanwhile.)
       for (const std::unique_ptr<Peer>& other : peers_) {
-        other->heard = milliseconds_of(now);
+        other->pulse.hear(time);
       }
     }
-    last = now;
+    last = time;
     take_beats();
-    if (now >= next_beat) {
-      next_beat = now + patience_.beat;
+    if (time >= next_beat && may_beat()) {
+      next_beat = time + patience_.beat;
       send_beats();
+      put_off_the_end();
     }
-    if (rank_ != 0 && silence(0) > patience_.end + 2 * patience_.beat + Milliseconds(500)) {
-      _exit(1);  // the worker's own thread should have ended it long ago; its tasks get KILL with it
+    if (rank_ != 0 && patience_.is_hung(silence(0), done_.load())) {
+      _exit(1);
     }
     std::this_thread::sleep_for(std::min(kLook, patience_.beat));
   }
 }
 
-void Heart::send_beats() {
+void MpiHeart::send_beats() {
   for (const std::unique_ptr<Peer>& other : peers_) {
     int done = 0;
     MPI_Test(&other->request, &done, MPI_STATUS_IGNORE);
     if (done == 0 || other->forgotten) {
       continue;  // it does not take the one before
     }
-    ++other->sent;
-    other->sent_at[other->sent % other->sent_at.size()] = milliseconds_of(Clock::now());
-    other->out = {other->sent, other->got};
-    MPI_Isend(other->out.data(), static_cast<int>(sizeof other->out), MPI_BYTE, other->rank, kBeatTag, MPI_COMM_WORLD,
+    other->out = other->pulse.send(boot_time());
+    MPI_Isend(&other->out, static_cast<int>(sizeof other->out), MPI_BYTE, other->rank, kBeatTag, MPI_COMM_WORLD,
               &other->request);
   }
 }
 
-void Heart::take_beats() {
+void MpiHeart::take_beats() {
   while (true) {
     int found = 0;
     MPI_Status status;
@@ -159,16 +187,10 @@ void Heart::take_beats() {
     // Small enough to have arrived whole: this does not wait.
     MPI_Recv(bytes.data(), size, MPI_BYTE, status.MPI_SOURCE, kBeatTag, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
     Peer* other = peer(status.MPI_SOURCE);
-    std::array<std::uint64_t, 2> in = {};
-    if (other == nullptr || bytes.size() != sizeof in) {
-      continue;
-    }
-    std::memcpy(in.data(), bytes.data(), sizeof in);
-    other->got = in[0];
-    if (rank_ == 0) {
-      other->heard = milliseconds_of(Clock::now());
-    } else if (in[1] <= other->sent && other->sent - in[1] < other->sent_at.size() && in[1] > 0) {
-      other->heard = other->sent_at[in[1] % other->sent_at.size()];
+    Pulse::Beat in;
+    if (other != nullptr && bytes.size() == sizeof in) {
+      std::memcpy(&in, bytes.data(), sizeof in);
+      other->pulse.take(in, rank_ == 0, boot_time());
     }
   }
 }

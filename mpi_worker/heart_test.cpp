@@ -22,7 +22,20 @@ TEST(Patience, AWorkerThatMissesRank0DoesLessAndLess) {
 }
 
 TEST(Patience, Rank0HandsOnOnlyWhatItsWorkerHasEnded) {
-  EXPECT_GT(Patience().lost, Patience().end);
+  const Patience patience;
+  EXPECT_GT(patience.kill_hung, patience.kill_tasks);
+  EXPECT_GT(patience.end, patience.kill_hung);
+  EXPECT_GT(patience.end_hung, patience.end);
+  EXPECT_GE(patience.lost, patience.end_hung + patience.beat);
+}
+
+TEST(Patience, ALoopThatDoesNotKillItsTasksInTimeHangs) {
+  const Patience patience;
+  EXPECT_FALSE(patience.is_hung(23s, Duty::start_nothing));
+  EXPECT_TRUE(patience.is_hung(23'001ms, Duty::start_nothing));
+  EXPECT_TRUE(patience.is_hung(23'001ms, Duty::go_on)) << "nor has it looked";
+  EXPECT_FALSE(patience.is_hung(31'500ms, Duty::kill_tasks)) << "it waits for rank 0 without them";
+  EXPECT_TRUE(patience.is_hung(31'501ms, Duty::kill_tasks)) << "it should have ended";
 }
 
 class PatienceFromEnvironment : public testing::Test {
@@ -40,7 +53,9 @@ TEST_F(PatienceFromEnvironment, ScalesEveryTime) {
   EXPECT_EQ(patience.start_nothing, 500ms);
   EXPECT_EQ(patience.kill_tasks, 1s);
   EXPECT_EQ(patience.end, 1500ms);
-  EXPECT_EQ(patience.lost, 1525ms);
+  EXPECT_EQ(patience.kill_hung, 1150ms);
+  EXPECT_EQ(patience.end_hung, 1575ms);
+  EXPECT_EQ(patience.lost, 1625ms);
   EXPECT_EQ(patience.beat, 50ms);
 }
 

@@ -150,8 +150,8 @@ PluginAnswer call_plugin(const Plugin& plugin, const Task& task, const std::stri
 }
 
 void conclude_plugin(PluginAnswer answer, std::size_t output_limit, Outcome& outcome) {
-  outcome.cpu = answer.cpu;
-  outcome.max_rss_kib = answer.max_rss_kib;
+  outcome.usage.cpu_us = answer.cpu.count();
+  outcome.usage.max_rss_kib = answer.max_rss_kib;
   if (answer.failed) {
     outcome.kind = OutcomeKind::failed;
     outcome.error = std::move(answer.error);

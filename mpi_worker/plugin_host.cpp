@@ -14,12 +14,13 @@
 #include <cstdlib>
 #include <mutex>
 
-#include "mpi_worker/descriptor.hpp"
+#include "mpi_worker/pipe.hpp"
 #include "mpi_worker/plugin.hpp"
 #include "mpi_worker/printable.hpp"
 #include "mpi_worker/protocol.hpp"
 #include "mpi_worker/spawn.hpp"
 #include "value/builder.hpp"
+#include "value/descriptor.hpp"
 
 namespace lockstep::worker {
 namespace {
@@ -39,20 +40,6 @@ extern "C" void on_term(int /*signal*/) {
   if (!calling) {
     _exit(0);
   }
-}
-
-bool write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = write(fd, text.data(), text.size());
-    if (written < 0 && errno == EINTR) {
-      continue;
-    }
-    if (written <= 0) {
-      return false;
-    }
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return true;
 }
 
 /// Two numbers with a blank between them; nothing where they are none.
@@ -119,7 +106,7 @@ std::string variable(const char* name) {
 
 }  // namespace
 
-std::vector<std::string> plugin_host_command(const integrations::Job& job) {
+std::vector<std::string> plugin_host_command(const work::Job& job) {
   // By this name it is found whatever has become of the binary's file meanwhile.
   return {"/proc/self/exe", "plugin-host", job.argv.front(), job.resource};
 }
@@ -204,7 +191,7 @@ int run_plugin_host(const std::vector<std::string>& arguments) {
     rusage usage = {};
     getrusage(RUSAGE_SELF, &usage);
     answer.max_rss_kib = usage.ru_maxrss;
-    if (!write_all(answers, answer_line(answer))) {
+    if (write_all(answers, answer_line(answer)) != 0) {
       return 1;
     }
     calling = false;
@@ -215,7 +202,7 @@ int run_plugin_host(const std::vector<std::string>& arguments) {
   return 0;
 }
 
-Result<void> check_plugin(const integrations::Job& job) {
+Result<void> check_plugin(const work::Job& job) {
   const auto refuse = [&](std::string_view why) {
     return fail(ErrorKind::invalid,
                 fmt::format("plugin {} of {} cannot be loaded: {}", job.argv.front(), job.resource, printable(why)));

@@ -6,15 +6,15 @@
 #include <string>
 #include <vector>
 
-#include "integrations/job.hpp"
 #include "mpi_worker/settings.hpp"
 #include "mpi_worker/task.hpp"
 #include "value/error.hpp"
+#include "work/job.hpp"
 
 namespace lockstep::worker {
 
 /// Program and arguments of the host for a job's plugin.
-std::vector<std::string> plugin_host_command(const integrations::Job& job);
+std::vector<std::string> plugin_host_command(const work::Job& job);
 
 /// What is written to the host for a task.
 std::string plugin_request(const Task& task, const std::string& task_folder);
@@ -27,6 +27,6 @@ int run_plugin_host(const std::vector<std::string>& arguments);
 
 /// Whether the job's plugin can be loaded, found out in another process, as its constructors may do anything. The error
 /// (invalid) names it and says why not.
-Result<void> check_plugin(const integrations::Job& job);
+Result<void> check_plugin(const work::Job& job);
 
 }  // namespace lockstep::worker

@@ -5,19 +5,19 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <condition_variable>
 #include <csignal>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include "mpi_worker/blocked_signals.hpp"
 #include "mpi_worker/builtin.hpp"
+#include "mpi_worker/scarcity.hpp"
 
 namespace lockstep::worker {
 namespace {
-
-/// Longer times would leave the range of the clock.
-constexpr std::chrono::hours kLongest{24 * 365 * 100};
 
 std::int64_t ticks(Running::Clock::time_point time) {
   return time.time_since_epoch().count();
@@ -81,17 +81,29 @@ struct PluginThread::Shared {
   }
 };
 
-std::unique_ptr<PluginThread> PluginThread::start(Task task, ProcessContext& context, const Place& place) {
+tl::expected<std::unique_ptr<PluginThread>, Outcome> PluginThread::start(Task task, ProcessContext& context,
+                                                                         const Place& place) {
   std::unique_ptr<PluginThread> made(new PluginThread(std::move(task), context));
-  const integrations::Job& job = context.settings->jobs[static_cast<std::size_t>(made->task_.job)];
+  const work::Job& job = *context.settings->jobs.find(made->task_.job);
   made->shared_ = std::make_shared<Shared>();
   made->shared_->path = job.argv.front();
   made->shared_->place = {job.resource, context.settings->run_id, context.settings->run_folder, place.host, place.rank};
-  {
+  const auto refuse = [&](int number) {
+    return tl::unexpected(not_started(
+        made->task_, {"", fmt::format("cannot start a thread for a plugin: {}", explain_scarcity(number))}, context));
+  };
+  if (!made->shared_->signal) {
+    return refuse(EMFILE);
+  }
+  try {
     const BlockedSignals blocked;
     std::thread([shared = made->shared_] { shared->run(); }).detach();
+  } catch (const std::system_error& error) {
+    return refuse(error.code().value());
   }
-  made->begin();
+  if (auto refused = made->begin()) {
+    return tl::unexpected(std::move(*refused));
+  }
   return made;
 }
 
@@ -107,14 +119,18 @@ PluginThread::~PluginThread() {
   }
 }
 
-void PluginThread::begin() {
+/// An outcome: it could not.
+std::optional<Outcome> PluginThread::begin() {
   const Clock::time_point start = Clock::now();
-  folder_ = context_->folders->take(task_.id);
+  auto taken = context_->folders->take(task_);
+  if (!taken) {
+    return not_started(task_, {"", std::move(taken.error())}, *context_);
+  }
+  folder_ = std::move(*taken);
   stderr_ = TaskStderr();
   answered_ = false;
   started_ = now();
-  timeout_ =
-      task_.timeout ? start + std::min<std::chrono::microseconds>(*task_.timeout, kLongest) : Clock::time_point::max();
+  watch_.start(task_, start);
   {
     const std::lock_guard lock(shared_->mutex);
     shared_->last_beat = ticks(start);
@@ -122,16 +138,17 @@ void PluginThread::begin() {
     shared_->task = task_;
   }
   shared_->changed.notify_one();
+  return std::nullopt;
 }
 
-void PluginThread::give(Task task) {
-  context_->folders->give_back(std::move(folder_));
+std::optional<Outcome> PluginThread::give(Task task) {
+  context_->folders->give_back(std::exchange(folder_, {}));
   task_ = std::move(task);
-  begin();
+  return begin();
 }
 
 bool PluginThread::is_idle() {
-  return answered_ && verdict_ == Verdict::none && !closed_;
+  return answered_ && watch_.verdict() == Verdict::none && !closed_;
 }
 
 void PluginThread::close() {
@@ -166,13 +183,6 @@ void PluginThread::on_ended(Clock::time_point now) {
   }
 }
 
-PluginThread::Clock::time_point PluginThread::silent_time() const {
-  if (!task_.heartbeat) {
-    return Clock::time_point::max();
-  }
-  return time_of(shared_->last_beat) + std::min<std::chrono::microseconds>(*task_.heartbeat, kLongest);
-}
-
 void PluginThread::on_time(Clock::time_point now) {
   if (stderr_.flush_time() <= now) {
     stderr_.flush(task_, *context_->log);
@@ -180,26 +190,24 @@ void PluginThread::on_time(Clock::time_point now) {
   if (done()) {
     return;
   }
-  if (verdict_ == Verdict::none && (timeout_ <= now || silent_time() <= now)) {
-    end_with(timeout_ <= now ? Verdict::timed_out : Verdict::silent, now);
+  watch_.on_sign(time_of(shared_->last_beat));
+  if (const Verdict late = watch_.due(now); late != Verdict::none) {
+    end_with(late, now);
   }
-  if (kill_time_ <= now) {
+  if (watch_.take_kill(now)) {
     leave();
   }
 }
 
 PluginThread::Clock::time_point PluginThread::next_time() const {
-  Clock::time_point next = std::min(stderr_.flush_time(), kill_time_);
-  return verdict_ == Verdict::none ? std::min({next, timeout_, silent_time()}) : next;
+  return std::min(stderr_.flush_time(), watch_.next_time());
 }
 
 void PluginThread::end_with(Verdict verdict, Clock::time_point now) {
-  if (verdict_ != Verdict::none) {
-    return;
+  if (watch_.pronounce(verdict)) {
+    shared_->cancelled = true;
+    watch_.kill_at(now + context_->settings->kill_after);
   }
-  verdict_ = verdict;
-  shared_->cancelled = true;
-  kill_time_ = now + context_->settings->kill_after;
 }
 
 void PluginThread::cancel(Clock::time_point now) {
@@ -219,7 +227,7 @@ void PluginThread::leave() {
                              "other tasks until it does\n",
                              shared_->path),
                  task_, *context_->log, Clock::now());
-  kill_time_ = Clock::time_point::max();
+  watch_.kill_at(Watch::kNever);
   left_ = true;
   ended_ = now();
 }
@@ -227,20 +235,12 @@ void PluginThread::leave() {
 Outcome PluginThread::finish() {
   Outcome outcome;
   stderr_.flush(task_, *context_->log);
-  switch (verdict_) {
-    case Verdict::none:
-      conclude_plugin(std::move(answer_), context_->settings->output_limit, outcome);
-      break;
-    case Verdict::silent:
-      outcome.error = kHeartbeatTimeout;
-      [[fallthrough]];
-    case Verdict::timed_out:
-      outcome.kind = OutcomeKind::timed_out;
-      break;
-    case Verdict::cancelled:
-      outcome.kind = OutcomeKind::cancelled;
-      break;
+  if (watch_.verdict() == Verdict::none) {
+    conclude_plugin(std::move(answer_), context_->settings->output_limit, outcome);
+  } else {
+    watch_.conclude("the answer", context_->settings->output_limit, outcome);
   }
+  folder_.may_be_wanted = outcome.kind != OutcomeKind::succeeded;
   outcome.id = task_.id;
   outcome.started = started_;
   outcome.ended = ended_;

@@ -7,6 +7,7 @@
 #include "mpi_worker/program.hpp"
 #include "mpi_worker/running.hpp"
 #include "mpi_worker/task_log.hpp"
+#include "mpi_worker/watch.hpp"
 
 namespace lockstep::worker {
 
@@ -14,17 +15,19 @@ namespace lockstep::worker {
 /// timeout or cancel is left to itself: the task is over then, and the thread ends whenever the call does.
 class PluginThread final : public Lasting {
  public:
-  /// Loads the plugin, on the new thread, and gives it the task. Whether that can be done shows in the task's outcome.
-  static std::unique_ptr<PluginThread> start(Task task, ProcessContext& context, const Place& place);
+  /// Loads the plugin, on the new thread, and gives it the task; whether it can be loaded shows in the task's outcome.
+  /// The error is the outcome of a task for which there can be no thread.
+  static tl::expected<std::unique_ptr<PluginThread>, Outcome> start(Task task, ProcessContext& context,
+                                                                    const Place& place);
   /// Does not wait for a call that goes on.
   ~PluginThread() override;
 
-  void give(Task task) override;
+  std::optional<Outcome> give(Task task) override;
   bool is_idle() override;
   void close() override;
 
   const Task& task() const override { return task_; }
-  pid_t group() const override { return 0; }
+  bool is_process() const override { return false; }
   int in() const override { return -1; }
   int out() const override { return -1; }
   int err() const override { return -1; }
@@ -48,29 +51,25 @@ class PluginThread final : public Lasting {
   Outcome finish() override;
 
  private:
-  enum class Verdict : std::uint8_t { none, timed_out, silent, cancelled };
   struct Shared;
 
   PluginThread(Task task, ProcessContext& context) : task_(std::move(task)), context_(&context) {}
-  void begin();
+  std::optional<Outcome> begin();
   void end_with(Verdict verdict, Clock::time_point now);
   void leave();
   void take_log(Clock::time_point now);
-  Clock::time_point silent_time() const;
 
   Task task_;
   ProcessContext* context_;
   TaskFolder folder_;
   std::shared_ptr<Shared> shared_;  // with the thread, which may outlive us
   TaskStderr stderr_;
-  Verdict verdict_ = Verdict::none;
+  Watch watch_;
   bool answered_ = false;
   bool left_ = false;  // the call goes on without us
   bool closed_ = false;
   PluginAnswer answer_;
   Timestamp started_, ended_;
-  Clock::time_point timeout_ = Clock::time_point::max();
-  Clock::time_point kill_time_ = Clock::time_point::max();
 };
 
 }  // namespace lockstep::worker

@@ -1,20 +1,18 @@
-// One task of an exec job while it runs: its process, the process's group, and the pipes to it.
+// One task of an exec job while it runs: its process, what that has started, and the pipes to it.
 #pragma once
-
-#include <sys/resource.h>
-#include <sys/types.h>
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
-#include <vector>
 
-#include "integrations/job.hpp"
 #include "mpi_worker/program.hpp"
 #include "mpi_worker/running.hpp"
 #include "mpi_worker/task.hpp"
 #include "mpi_worker/task_folders.hpp"
 #include "mpi_worker/task_log.hpp"
+#include "mpi_worker/watch.hpp"
+#include "work/job.hpp"
 
 namespace lockstep::worker {
 
@@ -22,16 +20,15 @@ class Process final : public Running {
  public:
   /// The error is the outcome of a task whose process could not be started.
   static tl::expected<std::unique_ptr<Process>, Outcome> start(Task task, ProcessContext& context);
-  /// Kills the group.
+  /// Has killed what still runs.
   ~Process() override;
 
   const Task& task() const override { return task_; }
-  pid_t group() const override { return program_.pid; }
   int in() const override { return program_.in.get(); }
   int out() const override { return watched_ ? program_.out.get() : -1; }
   int err() const override { return watched_ ? program_.err.get() : -1; }
   int beat() const override { return watched_ ? program_.beat.get() : -1; }
-  int ended() const override { return main_ended_ ? -1 : program_.ended.get(); }
+  int ended() const override { return done_ ? -1 : program_.keeper->descriptor(); }
 
   void on_writable() override;
   void on_out(Clock::time_point now) override;
@@ -46,41 +43,41 @@ class Process final : public Running {
 
   bool done() const override { return done_; }
   bool ended_by_others() const override;
-  bool failed() const override { return verdict_ == Verdict::none && status_ != 0; }
+  bool failed() const override { return failed_; }
   Outcome finish() override;
 
  private:
-  enum class Verdict : std::uint8_t { none, timed_out, silent, cancelled, too_large };
-
   Process(Task task, ProcessContext& context) : task_(std::move(task)), context_(&context) {}
-  const integrations::Job& job() const { return context_->settings->jobs[static_cast<std::size_t>(task_.job)]; }
-  bool drain(Descriptor& from, bool is_out, Clock::time_point now);
+  const work::Job& job() const { return *context_->settings->jobs.find(task_.job); }
+  void read_out(Clock::time_point now);
+  void read_err(Clock::time_point now);
   void take_out(std::string_view bytes, Clock::time_point now);
   void end_with(Verdict verdict, Clock::time_point now);
-  void signal_group(int signal) const;
-  void reap_if_over(Clock::time_point now);
-  void reap();
+  void take_report(const Report& report, Clock::time_point now);
+  void end_if_over(Clock::time_point now);
+  void end();
 
   Task task_;
   ProcessContext* context_;
   TaskFolder folder_;
+  std::string directory_;  // where it works
   Program program_;
   std::string scratch_;     // backs input_
   std::string_view input_;  // not yet written
   std::string output_;      // json, text: all; log: the end
   TaskStderr stderr_;
-  Verdict verdict_ = Verdict::none;
+  Watch watch_;
   bool watched_ = false;  // it has run for a while: its output is waited for, too, not only its end
   bool main_ended_ = false;
+  bool is_clean_ = false;  // nothing of it is left
+  bool is_killed_ = false;
+  bool cut_off_ = false;  // with its keeper
   bool done_ = false;
-  int status_ = 0;
-  rusage usage_ = {};
-  long own_rss_kib_ = 0;  // our own largest when it was spawned
+  bool failed_ = false;                  // by itself
+  Report report_;                        // of its end
+  std::optional<StartFailure> failure_;  // it has never run
   Timestamp started_, ended_;
-  Clock::time_point timeout_ = Clock::time_point::max();
   Clock::time_point watch_time_;
-  Clock::time_point last_sign_;                             // of life: start, or output
-  Clock::time_point kill_time_ = Clock::time_point::max();  // after TERM
   Clock::time_point rest_time_ = Clock::time_point::max();  // main process ended, pipes still open
 };
 

@@ -1,20 +1,19 @@
 #include "mpi_worker/program.hpp"
 
 #include <fcntl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 
 #include "mpi_worker/builtin.hpp"
 #include "mpi_worker/printable.hpp"
+#include "mpi_worker/scarcity.hpp"
 
 namespace lockstep::worker {
 namespace {
 
-using integrations::Job;
+using work::Job;
 
 /// What a pipe takes at once, whatever its user's limits are.
 constexpr std::size_t kPipeBytes = 4096;
@@ -55,12 +54,14 @@ std::string find_program(const Job& job, const std::string& name, ProcessContext
   return path;
 }
 
+/// Of no program in particular: never the task's fault.
+StartFailure cannot_start(int number) {
+  return {"", fmt::format("cannot start a process: {}", explain_scarcity(number))};
+}
+
 /// The cause of a task whose program could not be run.
-std::string explain(const SpawnFailure& failure, const std::string& program, const std::string& folder) {
+std::string explain(const Report& failure, const std::string& program, const std::string& folder) {
   const char* text = std::strerror(failure.number);
-  if (failure.stage == SpawnStage::process) {
-    return fmt::format("cannot start a process: {}", text);
-  }
   if (failure.stage == SpawnStage::folder) {
     return fmt::format("cannot change to the folder {}: {}", folder, text);
   }
@@ -80,32 +81,17 @@ std::string explain(const SpawnFailure& failure, const std::string& program, con
   }
 }
 
-std::vector<const char*> pointers(const std::vector<std::string>& first, const std::vector<std::string>& second) {
-  std::vector<const char*> all;
-  all.reserve(first.size() + second.size() + 1);
-  for (const std::vector<std::string>* texts : {&first, &second}) {
-    for (const std::string& text : *texts) {
-      all.push_back(text.c_str());
-    }
-  }
-  all.push_back(nullptr);
-  return all;
-}
-
 }  // namespace
 
 tl::expected<Program, StartFailure> start_program(const ProgramPlan& plan, ProcessContext& context) {
-  const auto refuse = [](std::string error, std::string cause) {
-    return tl::unexpected(StartFailure{std::move(error), std::move(cause)});
-  };
   const std::string& name = plan.argv.front();
-  const std::string path = name.empty() ? std::string() : find_program(plan.job, name, context);
+  std::string path = name.empty() ? std::string() : find_program(plan.job, name, context);
   if (path.empty()) {
-    return refuse("States.TaskFailed", fmt::format("{}: not found in PATH", printable(name)));
+    return tl::unexpected(StartFailure{"States.TaskFailed", fmt::format("{}: not found in PATH", printable(name))});
   }
   Pipe in, out, err, beat;
   if (!make_pipe(in) || !make_pipe(out) || !make_pipe(err) || (plan.heartbeat && !make_pipe(beat))) {
-    return refuse("States.TaskFailed", fmt::format("cannot start a process: {}", std::strerror(errno)));
+    return tl::unexpected(cannot_start(errno));
   }
   Program program;
   if (plan.input.size() <= kPipeBytes) {
@@ -123,28 +109,22 @@ tl::expected<Program, StartFailure> start_program(const ProgramPlan& plan, Proce
     set_nonblocking(beat.read_end.get());
   }
 
-  const std::vector<const char*> arguments = pointers(plan.argv, {});
-  const std::vector<const char*> environment = pointers(*context.environment, plan.environment);
-  SpawnPlan spawn_plan;
-  spawn_plan.program = path.c_str();
-  spawn_plan.argv = arguments.data();
-  spawn_plan.environment = environment.data();
-  spawn_plan.folder = plan.folder.empty() ? nullptr : plan.folder.c_str();
-  spawn_plan.in = in.read_end.get();
-  spawn_plan.out = out.write_end.get();
-  spawn_plan.err = err.write_end.get();
-  spawn_plan.fourth = beat.write_end.get();
-  spawn_plan.death_signal = SIGKILL;
-  spawn_plan.signals = &context.signals;
-  const auto pid = spawn(spawn_plan);
-  if (!pid) {
-    context.programs.erase(name);
-    const bool too_long = pid.error().stage == SpawnStage::program && pid.error().number == E2BIG;
-    return refuse(too_long ? "Lockstep.BadArguments" : "States.TaskFailed",
-                  printable(explain(pid.error(), path, plan.folder)));
+  KeeperPlan keeper_plan{path,
+                         plan.folder,
+                         plan.argv,
+                         plan.environment,
+                         {in.read_end.get(), out.write_end.get(), err.write_end.get()},
+                         plan.tells_pid,
+                         plan.replacing};
+  if (plan.heartbeat) {
+    keeper_plan.descriptors.push_back(beat.write_end.get());
   }
-  program.pid = *pid;
-  program.ended = Descriptor(static_cast<int>(syscall(SYS_pidfd_open, *pid, 0)));
+  auto keeper = context.keepers->start(keeper_plan);
+  if (!keeper) {
+    return tl::unexpected(cannot_start(keeper.error()));
+  }
+  program.keeper = std::move(*keeper);
+  program.path = std::move(path);
   program.in = std::move(in.write_end);
   program.out = std::move(out.read_end);
   program.err = std::move(err.read_end);
@@ -152,14 +132,39 @@ tl::expected<Program, StartFailure> start_program(const ProgramPlan& plan, Proce
   return program;
 }
 
-Outcome not_started(const Task& task, StartFailure failure) {
+StartFailure explain_refusal(const Report& report, const Program& program, const std::string& folder,
+                             ProcessContext& context) {
+  std::erase_if(context.programs, [&](const auto& known) { return known.second == program.path; });
+  if (report.stage == SpawnStage::process) {
+    return cannot_start(report.number);
+  }
+  const bool too_long = report.stage == SpawnStage::program && report.number == E2BIG;
+  return {is_scarcity(report.number) ? ""
+          : too_long                 ? "Lockstep.BadArguments"
+                                     : "States.TaskFailed",
+          printable(explain(report, program.path, folder))};
+}
+
+Outcome outcome_of(const Task& task, StartFailure failure, bool cancelled) {
   Outcome outcome;
   outcome.id = task.id;
-  outcome.kind = OutcomeKind::failed;
+  outcome.begun = !failure.error.empty();
+  outcome.kind = outcome.begun ? OutcomeKind::failed : cancelled ? OutcomeKind::cancelled : OutcomeKind::interrupted;
+  if (outcome.kind == OutcomeKind::interrupted) {
+    outcome.unbegun = std::make_shared<Task>(task);
+  }
   outcome.error = std::move(failure.error);
   outcome.cause = std::move(failure.cause);
   outcome.started = now();
   outcome.ended = outcome.started;
+  return outcome;
+}
+
+Outcome not_started(const Task& task, StartFailure failure, ProcessContext& context) {
+  Outcome outcome = outcome_of(task, std::move(failure));
+  if (outcome.kind == OutcomeKind::failed) {
+    context.log->write_failure(task, outcome);
+  }
   return outcome;
 }
 

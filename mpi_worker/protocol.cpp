@@ -3,29 +3,90 @@
 #include <cstring>
 #include <type_traits>
 
+#include "work/fields.hpp"
+
+namespace lockstep::work {
+template <>
+inline constexpr journal::Sync kLast<journal::Sync> = journal::Sync::none;
+}  // namespace lockstep::work
+
 namespace lockstep::worker {
 namespace {
+
+template <work::Fielded<Hello> T>
+auto fields(T& hello) {
+  auto& [protocol, host, place, pid, started, slots] = hello;
+  return std::tie(protocol, host, place, pid, started, slots);
+}
+
+template <work::Fielded<RunSettings> T>
+auto fields(T& settings) {
+  auto& [jobs, run_folder, run_id, kill_after, grace, output_limit, log_limit, epoch, spool, sync] = settings;
+  static_cast<void>(jobs);  // they travel one by one
+  return std::tie(run_folder, run_id, kill_after, grace, output_limit, log_limit, epoch, spool, sync);
+}
+
+template <work::Fielded<JobMessage> T>
+auto fields(T& message) {
+  auto& [id, job] = message;
+  return std::tuple_cat(std::tie(id), work::fields(job));
+}
+
+template <work::Fielded<TasksMessage> T>
+auto fields(T& message) {
+  auto& [settled, tasks] = message;
+  return std::tie(settled, tasks);
+}
+
+template <class T>
+concept Struct = requires(T& value) {
+  fields(value);
+};
 
 class Writer {
  public:
   explicit Writer(std::string& out) : out_(out) {}
+
   template <class T>
-  void number(T value) {
-    static_assert(std::is_integral_v<T> || std::is_enum_v<T>);
-    out_.append(reinterpret_cast<const char*>(&value), sizeof value);
+  requires std::is_arithmetic_v<T> || std::is_enum_v<T>
+  void put(T value) {
+    if constexpr (std::is_same_v<T, bool>) {
+      put(static_cast<std::uint8_t>(value));
+    } else {
+      out_.append(reinterpret_cast<const char*>(&value), sizeof value);
+    }
   }
-  void text(std::string_view bytes) {
-    number(static_cast<std::uint64_t>(bytes.size()));
+  template <class Rep, class Period>
+  void put(const std::chrono::duration<Rep, Period>& time) {
+    put(std::int64_t{time.count()});
+  }
+  void put(Timestamp time) { put(time.us); }
+  void put(std::string_view bytes) {
+    put(static_cast<std::uint64_t>(bytes.size()));
     out_ += bytes;
   }
-  void value(const Value& value) {
+  void put(const std::string& text) { put(std::string_view(text)); }
+  void put(const Value& value) {
     std::string scratch;
-    text(value.text(scratch));
+    put(value.text(scratch));
   }
-  void id(const DispatchId& id) {
-    number(id.execution);
-    number(id.visit);
-    number(id.count);
+  template <class T>
+  void put(const std::optional<T>& value) {
+    put(value.has_value());
+    if (value) {
+      put(*value);
+    }
+  }
+  template <class T>
+  void put(const std::vector<T>& values) {
+    put(static_cast<std::uint32_t>(values.size()));
+    for (const T& value : values) {
+      put(value);
+    }
+  }
+  template <Struct T>
+  void put(const T& value) {
+    std::apply([this](const auto&... field) { (put(field), ...); }, fields(value));
   }
 
  private:
@@ -38,63 +99,63 @@ class Reader {
   explicit Reader(std::string_view bytes) : bytes_(bytes) {}
 
   template <class T>
-  T number() {
-    T value{};
-    if (bytes_.size() < sizeof value) {
-      fail("is cut short");
-      return value;
+  requires std::is_arithmetic_v<T> || std::is_enum_v<T>
+  void get(T& value) {
+    if constexpr (std::is_same_v<T, bool>) {
+      value = number<std::uint8_t>() != 0;
+    } else if constexpr (std::is_enum_v<T>) {
+      using Number = std::underlying_type_t<T>;
+      const auto read = number<Number>();
+      if (read > static_cast<Number>(work::kLast<T>)) {
+        fail("holds an unknown word");
+      } else {
+        value = static_cast<T>(read);
+      }
+    } else {
+      value = number<T>();
     }
-    std::memcpy(&value, bytes_.data(), sizeof value);
-    bytes_.remove_prefix(sizeof value);
-    return value;
   }
-  /// An enumerator up to `last`.
-  template <class T>
-  T one_of(T last) {
-    const auto value = number<std::underlying_type_t<T>>();
-    if (value > static_cast<std::underlying_type_t<T>>(last)) {
-      fail("holds an unknown word");
-      return T{};
-    }
-    return static_cast<T>(value);
+  template <class Rep, class Period>
+  void get(std::chrono::duration<Rep, Period>& time) {
+    time = std::chrono::duration<Rep, Period>(number<std::int64_t>());
   }
-  std::string text() {
+  void get(Timestamp& time) { get(time.us); }
+  void get(std::string& text) {
     const auto size = number<std::uint64_t>();
     if (size > bytes_.size()) {
       fail("is cut short");
-      return {};
+      return;
     }
-    std::string text(bytes_.substr(0, size));
+    text = bytes_.substr(0, size);
     bytes_.remove_prefix(size);
-    return text;
   }
-  Value value() {
-    Result<Value> value = Value::from_text(text());
-    if (!value) {
+  void get(Value& value) {
+    std::string text;
+    get(text);
+    if (Result<Value> read = Value::from_text(std::move(text))) {
+      value = std::move(*read);
+    } else {
       fail("holds a payload that is not JSON");
-      return {};
     }
-    return std::move(*value);
   }
-  DispatchId id() {
-    DispatchId id;
-    id.execution = number<std::uint64_t>();
-    id.visit = number<std::uint64_t>();
-    id.count = number<std::uint32_t>();
-    return id;
+  template <class T>
+  void get(std::optional<T>& value) {
+    if (number<std::uint8_t>() != 0) {
+      get(value.emplace());
+    }
   }
-  /// How many things of at least `least` bytes follow.
-  std::size_t count(std::size_t least) {
+  template <class T>
+  void get(std::vector<T>& values) {
     const auto count = number<std::uint32_t>();
-    expect(count, least);
-    return failed() ? 0 : count;
-  }
-  /// `count` things of at least `least` bytes must follow.
-  void expect(std::size_t count, std::size_t least) {
-    if (count > bytes_.size() / least) {
-      fail("is cut short");
+    for (std::uint32_t i = 0; i < count && !failed(); ++i) {  // what is read takes bytes: a count that lies ends soon
+      get(values.emplace_back());
     }
   }
+  template <Struct T>
+  void get(T& value) {
+    std::apply([this](auto&... field) { (get(field), ...); }, fields(value));
+  }
+
   void fail(std::string_view what) {
     if (wrong_.empty()) {
       wrong_ = what;
@@ -106,270 +167,149 @@ class Reader {
   std::string end() const { return !wrong_.empty() ? wrong_ : bytes_.empty() ? "" : "is too long"; }
 
  private:
+  template <class T>
+  T number() {
+    T value{};
+    if (bytes_.size() < sizeof value) {
+      fail("is cut short");
+      return value;
+    }
+    std::memcpy(&value, bytes_.data(), sizeof value);
+    bytes_.remove_prefix(sizeof value);
+    return value;
+  }
+
   std::string_view bytes_;
   std::string wrong_;
 };
 
-template <class T>
-Decoded<T> ended(const Reader& reader, T value) {
-  std::string wrong = reader.end();
-  if (!wrong.empty()) {
+template <class... T>
+std::string encode(MessageType type, const T&... parts) {
+  std::string message(1, static_cast<char>(type));
+  Writer writer(message);
+  (writer.put(parts), ...);
+  return message;
+}
+
+/// `check` may refuse what was read.
+template <class T, class Check>
+Decoded<T> decode(std::string_view message, MessageType type, const Check& check) {
+  Reader reader(message.empty() ? message : message.substr(1));
+  if (message.empty() || static_cast<std::uint8_t>(message.front()) != static_cast<std::uint8_t>(type)) {
+    reader.fail("is of another type");
+  }
+  T value{};
+  reader.get(value);
+  if (!reader.failed()) {
+    check(value, reader);
+  }
+  if (std::string wrong = reader.end(); !wrong.empty()) {
     return tl::unexpected(std::move(wrong));
   }
   return value;
 }
 
-/// A Reader behind the type.
-Reader open(std::string_view message, MessageType type) {
-  Reader reader(message.empty() ? message : message.substr(1));
-  if (message.empty() || static_cast<std::uint8_t>(message.front()) != static_cast<std::uint8_t>(type)) {
-    reader.fail("is of another type");
-  }
-  return reader;
-}
-
-std::string start(MessageType type) {
-  return std::string(1, static_cast<char>(type));
-}
-
-void write_duration(Writer& writer, const std::optional<std::chrono::microseconds>& duration) {
-  writer.number(duration ? static_cast<std::int64_t>(duration->count()) : std::int64_t{-1});
-}
-
-std::optional<std::chrono::microseconds> read_duration(Reader& reader) {
-  const auto us = reader.number<std::int64_t>();
-  return us < 0 ? std::nullopt : std::optional(std::chrono::microseconds(us));
-}
-
-void write_job(Writer& writer, const integrations::Job& job) {
-  writer.text(job.resource);
-  writer.number(job.kind);
-  writer.number(static_cast<std::uint32_t>(job.argv.size()));
-  for (const std::string& argument : job.argv) {
-    writer.text(argument);
-  }
-  writer.number(job.builtin);
-  writer.number(job.stdout_mode);
-  writer.number(job.cwd);
-  writer.number(job.interrupted);
-  writer.text(job.folder);
-}
-
-integrations::Job read_job(Reader& reader) {
-  integrations::Job job;
-  job.resource = reader.text();
-  job.kind = reader.one_of(integrations::JobKind::plugin);
-  const std::size_t arguments = reader.count(sizeof(std::uint64_t));
-  for (std::size_t i = 0; i < arguments && !reader.failed(); ++i) {
-    job.argv.push_back(reader.text());
-  }
-  job.builtin = reader.one_of(integrations::Builtin::fail);
-  job.stdout_mode = reader.one_of(integrations::StdoutMode::log);
-  job.cwd = reader.one_of(integrations::WorkingDirectory::task_folder);
-  job.interrupted = reader.one_of(integrations::Interrupted::fail);
-  job.folder = reader.text();
-  if (job.kind != integrations::JobKind::builtin && job.argv.empty()) {
-    reader.fail("holds a job without a program");
-  }
-  return job;
-}
-
-Task read_task(Reader& reader) {
-  Task task;
-  task.id = reader.id();
-  task.job = reader.number<integrations::JobId>();
-  task.timeout = read_duration(reader);
-  task.heartbeat = read_duration(reader);
-  task.item_index = reader.number<std::int64_t>();
-  task.attempt = reader.number<std::uint32_t>();
-  task.execution_name = reader.text();
-  task.state_name = reader.text();
-  task.task_token = reader.text();
-  task.input = reader.value();
-  return task;
-}
-
-Outcome read_outcome(Reader& reader) {
-  Outcome outcome;
-  outcome.id = reader.id();
-  outcome.kind = reader.one_of(OutcomeKind::cancelled);
-  outcome.started.us = reader.number<std::int64_t>();
-  outcome.ended.us = reader.number<std::int64_t>();
-  outcome.rank = reader.number<std::uint32_t>();
-  outcome.cpu = std::chrono::microseconds(reader.number<std::int64_t>());
-  outcome.max_rss_kib = reader.number<std::int64_t>();
-  outcome.begun = reader.number<std::uint8_t>() != 0;
-  outcome.error = reader.text();
-  outcome.cause = reader.text();
-  outcome.result = reader.value();
-  return outcome;
-}
-
-/// Bytes of a task, an outcome and a job whose texts are all empty; a bound for counts.
-constexpr std::size_t kLeastTask = 60;
-constexpr std::size_t kLeastOutcome = 60;
-constexpr std::size_t kLeastJob = 20;
-constexpr std::size_t kIdBytes = 20;
-
-std::string encode_ids(MessageType type, const std::vector<DispatchId>& ids) {
-  std::string message = start(type);
-  Writer writer(message);
-  writer.number(static_cast<std::uint32_t>(ids.size()));
-  for (const DispatchId& id : ids) {
-    writer.id(id);
-  }
-  return message;
-}
-
-Decoded<std::vector<DispatchId>> decode_ids(MessageType type, std::string_view message) {
-  Reader reader = open(message, type);
-  std::vector<DispatchId> ids;
-  const std::size_t count = reader.count(kIdBytes);
-  for (std::size_t i = 0; i < count; ++i) {
-    ids.push_back(reader.id());
-  }
-  return ended(reader, std::move(ids));
+template <class T>
+Decoded<T> decode(std::string_view message, MessageType type) {
+  return decode<T>(message, type, [](const T& /*value*/, Reader& /*reader*/) {});
 }
 
 }  // namespace
 
 std::string encode_hello(const Hello& hello) {
-  std::string message = start(MessageType::hello);
-  Writer writer(message);
-  writer.number(hello.protocol);
-  writer.text(hello.host);
-  writer.text(hello.place);
-  writer.number(hello.pid);
-  writer.number(hello.started);
-  writer.number(hello.slots);
-  return message;
+  return encode(MessageType::hello, hello);
 }
 
 Decoded<Hello> decode_hello(std::string_view message) {
-  Reader reader = open(message, MessageType::hello);
-  Hello hello;
-  hello.protocol = reader.number<std::uint32_t>();
-  hello.host = reader.text();
-  hello.place = reader.text();
-  hello.pid = reader.number<std::uint32_t>();
-  hello.started = reader.number<std::uint64_t>();
-  hello.slots = reader.number<std::uint32_t>();
-  if (hello.slots == 0 || hello.slots > kMaxSlots) {
-    reader.fail("has an impossible number of slots");
-  }
-  return ended(reader, std::move(hello));
+  return decode<Hello>(message, MessageType::hello, [](const Hello& hello, Reader& reader) {
+    if (hello.slots == 0 || hello.slots > kMaxSlots) {
+      reader.fail("has an impossible number of slots");
+    }
+  });
 }
 
 std::string encode_setup(const RunSettings& settings) {
-  std::string message = start(MessageType::setup);
-  Writer writer(message);
-  writer.text(settings.run_folder);
-  writer.text(settings.run_id);
-  writer.number(static_cast<std::int64_t>(settings.kill_after.count()));
-  writer.number(static_cast<std::int64_t>(settings.grace.count()));
-  writer.number(static_cast<std::uint64_t>(settings.output_limit));
-  writer.number(settings.epoch);
-  writer.number(settings.spool);
-  writer.number(settings.sync);
-  writer.number(static_cast<std::uint32_t>(settings.jobs.size()));
-  for (const integrations::Job& job : settings.jobs) {
-    write_job(writer, job);
-  }
-  return message;
+  return encode(MessageType::setup, settings);
 }
 
 Decoded<RunSettings> decode_setup(std::string_view message) {
-  Reader reader = open(message, MessageType::setup);
-  RunSettings settings;
-  settings.run_folder = reader.text();
-  settings.run_id = reader.text();
-  settings.kill_after = std::chrono::milliseconds(reader.number<std::int64_t>());
-  settings.grace = std::chrono::milliseconds(reader.number<std::int64_t>());
-  settings.output_limit = reader.number<std::uint64_t>();
-  settings.epoch = reader.number<journal::Epoch>();
-  settings.spool = reader.one_of(SpoolUse::results);
-  settings.sync = reader.one_of(journal::Sync::none);
-  const std::size_t jobs = reader.count(kLeastJob);
-  for (std::size_t i = 0; i < jobs && !reader.failed(); ++i) {
-    settings.jobs.push_back(read_job(reader));
-  }
-  return ended(reader, std::move(settings));
+  return decode<RunSettings>(message, MessageType::setup);
+}
+
+std::string encode_job(work::JobId id, const work::Job& job) {
+  return encode(MessageType::job, id, job);
+}
+
+Decoded<JobMessage> decode_job(std::string_view message) {
+  return decode<JobMessage>(message, MessageType::job, [](const JobMessage& read, Reader& reader) {
+    if (read.job.kind != work::JobKind::builtin && read.job.argv.empty()) {
+      reader.fail("holds a job without a program");
+    }
+  });
 }
 
 std::string encode_cancel(const std::vector<DispatchId>& ids) {
-  return encode_ids(MessageType::cancel, ids);
+  return encode(MessageType::cancel, ids);
 }
 
 Decoded<std::vector<DispatchId>> decode_cancel(std::string_view message) {
-  return decode_ids(MessageType::cancel, message);
+  return decode<std::vector<DispatchId>>(message, MessageType::cancel);
 }
 
 std::string encode_recall(std::uint32_t count) {
-  std::string message = start(MessageType::recall);
-  Writer(message).number(count);
-  return message;
+  return encode(MessageType::recall, count);
 }
 
 Decoded<std::uint32_t> decode_recall(std::string_view message) {
-  Reader reader = open(message, MessageType::recall);
-  const auto count = reader.number<std::uint32_t>();
-  return ended(reader, count);
+  return decode<std::uint32_t>(message, MessageType::recall);
 }
 
 std::string encode_returned(const std::vector<DispatchId>& ids) {
-  return encode_ids(MessageType::returned, ids);
+  return encode(MessageType::returned, ids);
 }
 
 Decoded<std::vector<DispatchId>> decode_returned(std::string_view message) {
-  return decode_ids(MessageType::returned, message);
+  return decode<std::vector<DispatchId>>(message, MessageType::returned);
+}
+
+std::string encode_begun(const std::vector<BegunTask>& tasks) {
+  return encode(MessageType::begun, tasks);
+}
+
+Decoded<std::vector<BegunTask>> decode_begun(std::string_view message) {
+  return decode<std::vector<BegunTask>>(message, MessageType::begun);
 }
 
 std::string encode_bare(MessageType type) {
-  return start(type);
+  return encode(type);
+}
+
+/// Where it stands: behind the type, and in a TasksMessage behind `settled`.
+std::size_t Batch::count_at() const {
+  return 1 + (type_ == MessageType::tasks ? sizeof(std::uint64_t) : 0);
 }
 
 void Batch::begin() {
   if (bytes_.empty()) {
-    bytes_ = start(type_);
-    bytes_.append(sizeof count_ + (type_ == MessageType::tasks ? sizeof(std::uint64_t) : 0), '\0');
+    bytes_ = encode(type_);
+    bytes_.append(count_at() - 1 + sizeof count_, '\0');
   }
   ++count_;
 }
 
 void Batch::add(const Task& task) {
   begin();
-  Writer writer(bytes_);
-  writer.id(task.id);
-  writer.number(task.job);
-  write_duration(writer, task.timeout);
-  write_duration(writer, task.heartbeat);
-  writer.number(task.item_index);
-  writer.number(task.attempt);
-  writer.text(task.execution_name);
-  writer.text(task.state_name);
-  writer.text(task.task_token);
-  writer.value(task.input);
+  Writer(bytes_).put(task);
 }
 
 void Batch::add(const Outcome& outcome) {
   begin();
-  Writer writer(bytes_);
-  writer.id(outcome.id);
-  writer.number(outcome.kind);
-  writer.number(outcome.started.us);
-  writer.number(outcome.ended.us);
-  writer.number(outcome.rank);
-  writer.number(static_cast<std::int64_t>(outcome.cpu.count()));
-  writer.number(outcome.max_rss_kib);
-  writer.number(static_cast<std::uint8_t>(outcome.begun));
-  writer.text(outcome.error);
-  writer.text(outcome.cause);
-  writer.value(outcome.result);
+  Writer(bytes_).put(outcome);
 }
 
 std::string Batch::take() {
   if (!bytes_.empty()) {
-    std::memcpy(bytes_.data() + 1, &count_, sizeof count_);
+    std::memcpy(bytes_.data() + count_at(), &count_, sizeof count_);
   }
   count_ = 0;
   return std::exchange(bytes_, {});
@@ -380,38 +320,24 @@ std::string Batch::take(std::uint64_t settled) {
     begin();
     count_ = 0;
   }
-  std::memcpy(bytes_.data() + 1 + sizeof count_, &settled, sizeof settled);
+  std::memcpy(bytes_.data() + 1, &settled, sizeof settled);
   return take();
 }
 
 std::optional<MessageType> type_of(std::string_view message) {
   const auto byte = message.empty() ? std::uint8_t{0} : static_cast<std::uint8_t>(message.front());
-  if (byte < static_cast<std::uint8_t>(MessageType::hello) || byte > static_cast<std::uint8_t>(MessageType::goodbye)) {
+  if (byte < static_cast<std::uint8_t>(MessageType::hello) || byte > static_cast<std::uint8_t>(MessageType::job)) {
     return std::nullopt;
   }
   return static_cast<MessageType>(byte);
 }
 
 Decoded<TasksMessage> decode_tasks(std::string_view message) {
-  Reader reader = open(message, MessageType::tasks);
-  TasksMessage decoded;
-  const auto count = reader.number<std::uint32_t>();
-  decoded.settled = reader.number<std::uint64_t>();
-  reader.expect(count, kLeastTask);
-  for (std::size_t i = 0; i < count && !reader.failed(); ++i) {
-    decoded.tasks.push_back(read_task(reader));
-  }
-  return ended(reader, std::move(decoded));
+  return decode<TasksMessage>(message, MessageType::tasks);
 }
 
 Decoded<std::vector<Outcome>> decode_outcomes(std::string_view message) {
-  Reader reader = open(message, MessageType::outcomes);
-  std::vector<Outcome> outcomes;
-  const std::size_t count = reader.count(kLeastOutcome);
-  for (std::size_t i = 0; i < count && !reader.failed(); ++i) {
-    outcomes.push_back(read_outcome(reader));
-  }
-  return ended(reader, std::move(outcomes));
+  return decode<std::vector<Outcome>>(message, MessageType::outcomes);
 }
 
 }  // namespace lockstep::worker

@@ -7,13 +7,14 @@
 #include <string_view>
 #include <vector>
 
+#include "mpi_worker/begun.hpp"
 #include "mpi_worker/settings.hpp"
 #include "mpi_worker/task.hpp"
 
 namespace lockstep::worker {
 
 /// Changes with every change of a message.
-inline constexpr std::uint32_t kProtocol = 3;
+inline constexpr std::uint32_t kProtocol = 9;
 
 /// The longest payload that a message can carry: MPI counts bytes as int.
 inline constexpr std::size_t kMaxPayload = std::size_t{2000} << 20;
@@ -28,9 +29,13 @@ enum class MessageType : std::uint8_t {
   cancel,     ///< rank 0: stop these
   recall,     ///< rank 0: give back so many of the tasks that have not begun, others have nothing to do
   stop,       ///< rank 0: stop everything, say goodbye and end
+  kill,       ///< rank 0: KILL to everything that runs; `stop` follows
+  ready,      ///< worker: has taken its lock (roster.hpp), if it can, and could take tasks; the answer to `setup`
   outcomes,   ///< worker: these are over
   returned,   ///< worker: these have not begun and never will here; the answer to `recall`, also with none
-  goodbye     ///< worker: nothing runs here any more
+  goodbye,    ///< worker: nothing runs here any more
+  begun,      ///< worker: these run now, for people to see
+  job         ///< rank 0: of tasks that follow
 };
 
 /// Who a worker is. `place` tells machines, containers and boots apart, so that rank 0 knows where it can see the
@@ -46,10 +51,12 @@ struct Hello {
 
 std::string encode_hello(const Hello& hello);
 std::string encode_setup(const RunSettings& settings);
+std::string encode_job(work::JobId id, const work::Job& job);
 std::string encode_cancel(const std::vector<DispatchId>& ids);
 std::string encode_recall(std::uint32_t count);
 std::string encode_returned(const std::vector<DispatchId>& ids);
-/// `stop` and `goodbye`.
+std::string encode_begun(const std::vector<BegunTask>& tasks);
+/// `stop`, `kill`, `ready` and `goodbye`.
 std::string encode_bare(MessageType type);
 
 /// Gathers tasks or outcomes into one message.
@@ -67,6 +74,7 @@ class Batch {
 
  private:
   void begin();
+  std::size_t count_at() const;
 
   MessageType type_;
   std::uint32_t count_ = 0;
@@ -87,9 +95,15 @@ struct TasksMessage {
   std::vector<Task> tasks;
 };
 Decoded<TasksMessage> decode_tasks(std::string_view message);
+struct JobMessage {
+  work::JobId id = work::JobId::none;
+  work::Job job;
+};
+Decoded<JobMessage> decode_job(std::string_view message);
 Decoded<std::vector<DispatchId>> decode_cancel(std::string_view message);
 Decoded<std::uint32_t> decode_recall(std::string_view message);
 Decoded<std::vector<DispatchId>> decode_returned(std::string_view message);
+Decoded<std::vector<BegunTask>> decode_begun(std::string_view message);
 Decoded<std::vector<Outcome>> decode_outcomes(std::string_view message);
 
 }  // namespace lockstep::worker

@@ -1,9 +1,8 @@
 // A task that a process works on, as its runner sees it.
 #pragma once
 
-#include <sys/types.h>
-
 #include <chrono>
+#include <optional>
 
 #include "mpi_worker/task.hpp"
 
@@ -20,8 +19,8 @@ class Running {
   Running& operator=(const Running&) = delete;
 
   virtual const Task& task() const = 0;
-  /// The process group.
-  virtual pid_t group() const = 0;
+  /// One of its own, which a signal can end.
+  virtual bool is_process() const { return true; }
   virtual int in() const = 0;
   virtual int out() const = 0;
   virtual int err() const = 0;
@@ -40,19 +39,19 @@ class Running {
   /// When on_time() is due.
   virtual Clock::time_point next_time() const = 0;
 
-  /// TERM to the group, KILL after kill_after. The outcome will be `cancelled`.
+  /// TERM to all that belongs to it, KILL after kill_after. The outcome will be `cancelled`.
   virtual void cancel(Clock::time_point now) = 0;
-  /// KILL to the group.
+  /// KILL to all that belongs to it.
   virtual void kill() = 0;
 
-  /// The task is over: finish() may be called.
+  /// The task is over, and nothing that it has started is left: finish() may be called.
   virtual bool done() const = 0;
-  /// Its process was ended by a signal that was not ours, or says that a child of its was: TERM or KILL, which whoever
-  /// ends the whole allocation also sends. Once done().
+  /// Its process was ended by a signal that was not ours, or says that a child of its was, as whoever ends everything
+  /// sends it (was_told_to_end()). Once done().
   virtual bool ended_by_others() const = 0;
-  /// It failed by itself, or so it looks. Once done().
-  virtual bool failed() const = 0;
   virtual Outcome finish() = 0;
+  /// It failed by itself, or so it looks. After finish().
+  virtual bool failed() const = 0;
 
  protected:
   Running() = default;
@@ -61,8 +60,8 @@ class Running {
 /// One that lives on from task to task.
 class Lasting : public Running {
  public:
-  /// The next task. Requires is_idle().
-  virtual void give(Task task) = 0;
+  /// The next task. Requires is_idle(). An outcome: that task could not begin, and it is idle still.
+  virtual std::optional<Outcome> give(Task task) = 0;
   /// The last task is over, and another may come: it has not ended, nor said what nobody asked for.
   virtual bool is_idle() = 0;
   /// There will be no task any more: it may end.

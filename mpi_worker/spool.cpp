@@ -1,8 +1,10 @@
 #include "mpi_worker/spool.hpp"
 
 #include <algorithm>
+#include <system_error>
 
 #include "mpi_worker/builtin.hpp"
+#include "mpi_worker/scarcity.hpp"
 #include "mpi_worker/spool_record.hpp"
 
 namespace lockstep::worker {
@@ -16,21 +18,23 @@ constexpr std::chrono::milliseconds kTick{10};
 
 }  // namespace
 
-std::unique_ptr<Spool> Spool::open(const RunSettings& settings, std::uint32_t rank, Notify notify) {
-  if (settings.spool == SpoolUse::none || settings.run_folder.empty()) {
+std::unique_ptr<Spool> Spool::open(const RunSettings& settings, std::uint32_t rank, Notify notify, Machine& machine) {
+  if (!settings.spool || settings.run_folder.empty()) {
     return nullptr;
   }
-  return std::make_unique<Spool>(settings.run_folder, settings.epoch, rank, settings.sync, std::move(notify));
+  return std::make_unique<Spool>(settings.run_folder, settings.epoch, rank, settings.sync, std::move(notify),
+                                 machine.files(), machine.has_threads());
 }
 
 Spool::Spool(std::string run_folder, journal::Epoch epoch, std::uint32_t rank, journal::Sync sync, Notify notify,
-             journal::FileLayer& files)
+             journal::FileLayer& files, bool threads)
     : run_folder_(std::move(run_folder)),
       folder_(spools_folder(run_folder_) + "/" + spool_name(rank, epoch)),
       epoch_(epoch),
       sync_(sync),
       notify_(std::move(notify)),
-      files_(files) {}
+      files_(files),
+      threads_(threads) {}
 
 Spool::~Spool() = default;
 
@@ -56,20 +60,21 @@ Result<void> Spool::create() {
   options.first_segment = kSegment;
   options.largest_segment = kSegment;
   options.files = &files_;
+  options.threads = threads_;
   options.now = [] { return worker::now().us; };
   journal::JournalStart start;
   start.folder = folder_;
   start.epoch = epoch_;
-  auto made = journal::DurableJournal::create(start, std::move(options));
-  if (!made) {
-    return tl::unexpected<Error>(made.error());
+  try {
+    journal_ = TRY(journal::DurableJournal::create(start, std::move(options)));
+  } catch (const std::system_error& error) {
+    return fail(ErrorKind::io, fmt::format("cannot start a thread: {}", explain_scarcity(error.code().value())));
   }
-  journal_ = std::move(*made);
   segment_ = journal_->current_segment();
   return {};
 }
 
-void Spool::append(engine::Event event) {
+void Spool::append(SpoolKind kind, const Outcome& outcome) {
   if (!journal_ && !failure_) {
     if (auto made = create(); !made) {
       failure_ = made.error();
@@ -79,16 +84,20 @@ void Spool::append(engine::Event event) {
   if (!journal_) {
     return;
   }
-  events_.clear();
-  events_.push_back(std::move(event));
-  journal_->append(events_);
+  journal_->append([&](journal::Row& row, journal::Sink& sink) { encode_record(kind, outcome, row, sink); });
   note_sealed();
 }
 
 void Spool::started(const DispatchId& id, Timestamp time) {
-  append(marker_event(id, time));
+  append(SpoolKind::begun, {.id = id, .started = time});
   // It is in the segment that is being filled, which may be a few ahead of the one that is being written.
   open_[id] = Open{segment_, UINT64_MAX};
+}
+
+void Spool::not_begun(const DispatchId& id, Timestamp time) {
+  if (open_.erase(id) > 0) {
+    append(SpoolKind::withdrawn, {.id = id, .ended = time});
+  }
 }
 
 void Spool::over(const DispatchId& id) {
@@ -96,10 +105,13 @@ void Spool::over(const DispatchId& id) {
   open_.erase(id);
 }
 
-void Spool::ended(const Outcome& outcome) {
+void Spool::ended(const Outcome& outcome, bool kept) {
+  if (outcome.kind == OutcomeKind::interrupted && !outcome.begun) {
+    not_begun(outcome.id, outcome.ended);
+  }
   over(outcome.id);
-  if (outcome.kind != OutcomeKind::cancelled) {
-    append(outcome_event(outcome));
+  if (kept && work::is_outcome(outcome.kind)) {
+    append(SpoolKind::ended, outcome);
   }
 }
 
@@ -159,7 +171,9 @@ void Spool::remove_settled() {
       return false;
     }
     // One that cannot be deleted only takes up room.
-    static_cast<void>(files_.remove(folder_ + "/" + journal::segment_name(one.segment)));
+    if (files_.remove(folder_ + "/" + journal::segment_name(one.segment))) {
+      static_cast<void>(files_.remove(journal::text_path(folder_, one.segment)));
+    }
     return true;
   });
 }

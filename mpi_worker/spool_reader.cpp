@@ -1,33 +1,23 @@
 #include <algorithm>
-#include <filesystem>
 
 #include "journal/event_codec.hpp"
 #include "journal/journal_folder.hpp"
 #include "journal/segment_reader.hpp"
+#include "journal/texts.hpp"
 #include "mpi_worker/spool.hpp"
 #include "mpi_worker/spool_record.hpp"
 
 namespace lockstep::worker {
 namespace {
 
-namespace fs = std::filesystem;
-
-tl::unexpected<Error> cannot(std::string_view what, const std::string& path, const std::error_code& error) {
-  return fail(ErrorKind::io, fmt::format("cannot {} {}: {}", what, path, error.message()));
-}
-
 /// Folders in RUN/spool by rank and epoch.
-Result<std::vector<SpoolName>> list_spools(const std::string& run_folder) {
-  const std::string folder = spools_folder(run_folder);
+Result<std::vector<SpoolName>> list_spools(const std::string& run_folder, const journal::FileLayer& files) {
+  const auto folders = TRY(files.list_folders(spools_folder(run_folder)));
   std::vector<SpoolName> found;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    if (const auto name = parse_spool_name(entry->path().filename().string())) {
+  for (const std::string& folder : folders) {
+    if (const auto name = parse_spool_name(folder)) {
       found.push_back(*name);
     }
-  }
-  if (error && error != std::errc::no_such_file_or_directory) {
-    return cannot("read", folder, error);
   }
   std::sort(found.begin(), found.end(), [](const SpoolName& a, const SpoolName& b) {
     return std::tie(a.epoch, a.rank) < std::tie(b.epoch, b.rank);
@@ -37,107 +27,120 @@ Result<std::vector<SpoolName>> list_spools(const std::string& run_folder) {
 
 class SpoolReader {
  public:
-  SpoolReader(const std::string& run_folder, const SpoolName& name, const SpoolCallback& callback)
-      : folder_(spools_folder(run_folder) + "/" + spool_name(name.rank, name.epoch)), name_(name), callback_(callback) {
-    context_.blob = [this](const journal::Digest& digest, std::uint64_t length) {
-      return journal::load_blob(journal::posix_files(), folder_, digest, length);
-    };
+  SpoolReader(const std::string& run_folder, const SpoolName& name, const SpoolCallback& callback,
+              const journal::FileLayer& files)
+      : folder_(spools_folder(run_folder) + "/" + spool_name(name.rank, name.epoch)),
+        name_(name),
+        callback_(callback),
+        files_(files) {
+    journal::read_texts(context_, files_, folder_);
   }
 
-  /// The warnings.
-  std::vector<std::string> read() {
-    const auto listed = journal::list_journal(journal::posix_files(), folder_);
-    if (!listed) {
-      return {listed.error().message};
+  /// The warnings. An error where something may stand there and cannot be read now: what it says must not be taken for
+  /// not done.
+  Result<std::vector<std::string>> read() {
+    const auto listed = TRY(journal::list_journal(files_, folder_));
+    for (const auto& [number, place] : listed.segments) {
+      TRY(read_segment(place.path));
     }
-    for (const auto& [number, place] : listed->segments) {
-      read_segment(place.path);
+    for (SpoolRecord& marker : markers_) {
+      callback_(std::move(marker));
     }
     return std::move(warnings_);
   }
 
  private:
-  void read_segment(const std::string& path) {
-    const auto contents = journal::read_segment(journal::posix_files(), path);
+  Result<void> read_segment(const std::string& path) {
+    const auto contents = journal::read_segment(files_, path);
     if (!contents) {
-      // A worker that lives may delete a segment while we read.
-      if (journal::posix_files().exists(path)) {
-        warnings_.push_back(contents.error().message);
+      const auto stands = files_.exists(path);
+      if (stands && !*stands) {
+        return {};  // a worker that lives may delete a segment while we read
       }
-      return;
+      constexpr std::uint64_t kLongest = std::uint64_t{1} << 32;
+      if (!stands || !journal::read_whole(files_, path, kLongest)) {
+        return tl::unexpected<Error>(contents.error());
+      }
+      warnings_.push_back(contents.error().message);  // it is damaged, and stays so
+      return {};
     }
     if (!contents->damage.empty()) {
       warnings_.push_back(contents->damage);
     }
     journal::ValueCache values;
     for (const journal::Row& row : contents->rows) {
-      auto event = journal::decode_event(row, contents->payload, context_, values);
-      std::optional<SpoolRecord> record = event ? record_of(std::move(*event)) : std::nullopt;
+      Result<SpoolRecord> record = decode_record(row, contents->payload, context_, values);
       if (!record) {
-        warnings_.push_back(fmt::format("{}: record {}: {}", path, row.seq,
-                                        event ? std::string("is none of a spool's") : event.error().message));
+        warnings_.push_back(fmt::format("{}: {}", path, record.error().message));
         continue;
       }
       record->rank = name_.rank;
-      record->outcome.rank = name_.rank;
+      record->outcome.usage.rank = name_.rank;
       record->epoch = name_.epoch;
-      callback_(std::move(*record));
+      switch (record->kind) {
+        case SpoolKind::begun:
+          markers_.push_back(std::move(*record));
+          break;
+        case SpoolKind::withdrawn:
+          std::erase_if(markers_, [&](const SpoolRecord& marker) { return marker.outcome.id == record->outcome.id; });
+          break;
+        case SpoolKind::ended:
+          callback_(std::move(*record));
+          break;
+      }
     }
+    return {};
   }
 
   const std::string folder_;
   const SpoolName name_;
   const SpoolCallback& callback_;
+  const journal::FileLayer& files_;
   journal::SourceContext context_;
+  std::vector<SpoolRecord> markers_;  // not taken back by what was read so far
   std::vector<std::string> warnings_;
 };
 
 }  // namespace
 
-Result<std::vector<std::string>> read_spools(const std::string& run_folder, const SpoolCallback& callback) {
-  const auto spools = list_spools(run_folder);
-  if (!spools) {
-    return tl::unexpected<Error>(spools.error());
-  }
+Result<std::vector<std::string>> read_spools(const std::string& run_folder, const SpoolCallback& callback,
+                                             journal::FileLayer& files) {
+  const auto spools = TRY(list_spools(run_folder, files));
   std::vector<std::string> warnings;
-  for (const SpoolName& name : *spools) {
-    std::vector<std::string> more = SpoolReader(run_folder, name, callback).read();
-    std::move(more.begin(), more.end(), std::back_inserter(warnings));
+  for (const SpoolName& name : spools) {
+    auto more = SpoolReader(run_folder, name, callback, files).read();
+    if (!more) {
+      return more;
+    }
+    std::move(more->begin(), more->end(), std::back_inserter(warnings));
   }
   return warnings;
 }
 
 Result<std::vector<std::string>> read_spool(const std::string& run_folder, journal::Epoch epoch, std::uint32_t rank,
-                                            const SpoolCallback& callback) {
-  return SpoolReader(run_folder, {rank, epoch}, callback).read();
+                                            const SpoolCallback& callback, journal::FileLayer& files) {
+  return SpoolReader(run_folder, {rank, epoch}, callback, files).read();
 }
 
-Result<void> remove_spools(const std::string& run_folder, journal::Epoch below_epoch) {
-  const auto spools = list_spools(run_folder);
-  if (!spools) {
-    return tl::unexpected<Error>(spools.error());
-  }
+Result<void> remove_spools(const std::string& run_folder, journal::Epoch below_epoch, journal::FileLayer& files) {
+  const auto spools = TRY(list_spools(run_folder, files));
   const std::string folder = spools_folder(run_folder);
-  std::error_code error;
-  bool removed = false;
-  for (const SpoolName& name : *spools) {
-    if (name.epoch >= below_epoch) {
-      continue;
+  std::size_t left = spools.size();
+  for (const SpoolName& name : spools) {
+    if (name.epoch < below_epoch) {
+      if (const auto removed = journal::remove_all(files, folder + "/" + spool_name(name.rank, name.epoch)); !removed) {
+        return removed;
+      }
+      --left;
     }
-    const std::string path = folder + "/" + spool_name(name.rank, name.epoch);
-    fs::remove_all(path, error);
-    if (error) {
-      return cannot("remove", path, error);
-    }
-    removed = true;
   }
-  if (!removed) {
+  if (left == spools.size()) {
     return {};
   }
-  if (fs::remove(folder, error); !error) {
-    return journal::posix_files().sync_folder(run_folder);
+  if (left == 0 && files.remove_folder(folder)) {
+    return files.sync_folder(run_folder);
   }
-  return journal::posix_files().sync_folder(folder);
+  return files.sync_folder(folder);
 }
 
 }  // namespace lockstep::worker

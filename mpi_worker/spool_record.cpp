@@ -2,27 +2,47 @@
 
 #include <charconv>
 
+#include "work/fields.hpp"
+
 namespace lockstep::worker {
 namespace {
 
 constexpr std::string_view kRank = "rank-";
 constexpr std::string_view kEpoch = ".e";
 
-engine::Event event_of(const DispatchId& id, Timestamp time) {
-  engine::Event event;
-  event.execution = engine::ExecutionId{id.execution};
-  event.strand = engine::StrandId{static_cast<std::uint32_t>(id.visit >> 32U)};
-  event.id = id.visit;
-  event.previous = id.count;
-  event.time = time;
-  return event;
-}
-
-/// The time that a task took, in milliseconds, as long as the field can hold it.
-std::uint32_t duration_of(const Outcome& outcome) {
-  constexpr std::int64_t kLongest = UINT32_MAX - 1;  // the greatest number means: none
-  const std::int64_t ms = (outcome.ended.us - outcome.started.us) / 1000;
-  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(ms, 0, kLongest));
+/// Of a row that version 1.2 wrote, or one before: they were Events then, with the dispatch in the columns for event
+/// ids and how many milliseconds it took in that for the state.
+std::optional<SpoolRecord> record_of(engine::Event event) {
+  SpoolRecord record;
+  Outcome& outcome = record.outcome;
+  outcome.id = DispatchId::at(event.execution, event.id, static_cast<std::uint32_t>(event.previous));
+  outcome.started = event.time;
+  if (std::holds_alternative<engine::TaskStarted>(event.body)) {
+    return record;
+  }
+  if (std::holds_alternative<engine::TaskRedispatched>(event.body)) {
+    record.kind = SpoolKind::withdrawn;
+    return record;
+  }
+  record.kind = SpoolKind::ended;
+  outcome.ended = event.time;
+  const auto duration = event.state == asl::StateId::none ? 0 : static_cast<std::int64_t>(event.state);
+  outcome.started.us -= duration * 1000;
+  if (auto* succeeded = std::get_if<engine::TaskSucceeded>(&event.body)) {
+    outcome.usage = succeeded->usage;
+    outcome.result = std::move(succeeded->result);
+  } else if (auto* failed = std::get_if<engine::TaskFailed>(&event.body)) {
+    outcome.usage = failed->usage;
+    outcome.kind = OutcomeKind::failed;
+    outcome.error = std::move(failed->error);
+    outcome.cause = std::move(failed->cause).value_or("");
+  } else if (const auto* timed_out = std::get_if<engine::TaskTimedOut>(&event.body)) {
+    outcome.usage = timed_out->usage;
+    outcome.kind = timed_out->heartbeat ? OutcomeKind::heartbeat_missed : OutcomeKind::timed_out;
+  } else {
+    return std::nullopt;
+  }
+  return record;
 }
 
 template <class T>
@@ -33,66 +53,46 @@ bool read_number(std::string_view text, T& number) {
 
 }  // namespace
 
-engine::Event marker_event(const DispatchId& id, Timestamp started) {
-  engine::Event event = event_of(id, started);
-  event.body = engine::TaskStarted{};
-  return event;
-}
-
-engine::Event outcome_event(const Outcome& outcome) {
-  engine::Event event = event_of(outcome.id, outcome.ended);
-  event.state = asl::StateId{duration_of(outcome)};
-  const engine::TaskUsage usage{outcome.cpu.count(), outcome.max_rss_kib, outcome.rank};
-  switch (outcome.kind) {
-    case OutcomeKind::succeeded:
-      event.body = engine::TaskSucceeded{outcome.result, usage};
-      break;
-    case OutcomeKind::timed_out:
-      event.body = engine::TaskTimedOut{outcome.error == kHeartbeatTimeout, usage};
-      break;
-    case OutcomeKind::failed:
-    case OutcomeKind::cancelled:
-      event.body = engine::TaskFailed{outcome.error, outcome.cause, usage};
-      break;
+void encode_record(SpoolKind kind, const Outcome& outcome, journal::Row& row, journal::Sink& sink) {
+  const std::size_t start = sink.size();
+  sink.start_item();
+  if (kind == SpoolKind::ended) {
+    sink.put_all(work::fields(outcome));
   }
-  return event;
+  row.kind = static_cast<std::uint16_t>(journal::kFirstSpoolKind + static_cast<std::uint16_t>(kind));
+  row.time_us = kind == SpoolKind::begun ? outcome.started.us : outcome.ended.us;
+  row.execution = static_cast<std::uint64_t>(outcome.id.execution);
+  row.strand = static_cast<std::uint32_t>(outcome.id.strand);
+  row.id = outcome.id.visit;
+  row.previous = outcome.id.count;
+  row.state = static_cast<std::uint32_t>(asl::StateId::none);
+  row.offset = static_cast<std::uint32_t>(start);
+  row.length = static_cast<std::uint32_t>(sink.size() - start);
 }
 
-std::optional<SpoolRecord> record_of(engine::Event event) {
+Result<SpoolRecord> decode_record(const journal::Row& row, std::span<const std::byte> payload,
+                                  journal::SourceContext& context, journal::ValueCache& values) {
+  const auto strange = [&] { return fail(ErrorKind::io, fmt::format("record {} is none of a spool's", row.seq)); };
+  if (row.kind < journal::kFirstSpoolKind) {
+    auto event = TRY(journal::decode_event(row, payload, context, values));
+    std::optional<SpoolRecord> record = record_of(std::move(event));
+    return record ? Result<SpoolRecord>(std::move(*record)) : strange();
+  }
   SpoolRecord record;
-  record.id = {static_cast<std::uint64_t>(event.execution), event.id, static_cast<std::uint32_t>(event.previous)};
-  record.time = event.time;
-  if (std::holds_alternative<engine::TaskStarted>(event.body)) {
-    return record;
-  }
-  record.kind = SpoolRecord::Kind::ended;
+  record.kind = static_cast<SpoolKind>(row.kind - journal::kFirstSpoolKind);
   Outcome& outcome = record.outcome;
-  outcome.id = record.id;
-  outcome.ended = event.time;
-  const auto duration = event.state == asl::StateId::none ? 0 : static_cast<std::int64_t>(event.state);
-  outcome.started.us = event.time.us - duration * 1000;
-  const auto take_usage = [&](const engine::TaskUsage& usage) {
-    outcome.cpu = std::chrono::microseconds(usage.cpu_us);
-    outcome.max_rss_kib = usage.max_rss_kib;
-    outcome.rank = usage.rank;
-  };
-  if (auto* succeeded = std::get_if<engine::TaskSucceeded>(&event.body)) {
-    take_usage(succeeded->usage);
-    outcome.kind = OutcomeKind::succeeded;
-    outcome.result = std::move(succeeded->result);
-  } else if (auto* failed = std::get_if<engine::TaskFailed>(&event.body)) {
-    take_usage(failed->usage);
-    outcome.kind = OutcomeKind::failed;
-    outcome.error = std::move(failed->error);
-    outcome.cause = std::move(failed->cause).value_or("");
-  } else if (const auto* timed_out = std::get_if<engine::TaskTimedOut>(&event.body)) {
-    take_usage(timed_out->usage);
-    outcome.kind = OutcomeKind::timed_out;
-    outcome.error = timed_out->heartbeat ? kHeartbeatTimeout : "";
-  } else {
-    return std::nullopt;
+  outcome.id = {work::ExecutionId{row.execution}, work::StrandId{row.strand}, static_cast<std::uint32_t>(row.id),
+                static_cast<std::uint32_t>(row.previous)};
+  outcome.started = Timestamp{row.time_us};
+  if (record.kind == SpoolKind::ended) {
+    auto source = TRY(journal::body_of(row, payload, context, values));
+    source.get_all(work::fields(outcome));
+    if (!source.problem().empty()) {
+      return fail(ErrorKind::io, fmt::format("record {} cannot be read: {}", row.seq, source.problem()));
+    }
   }
-  return record;
+  return record.kind <= SpoolKind::ended && work::is_outcome(outcome.kind) ? Result<SpoolRecord>(std::move(record))
+                                                                           : strange();
 }
 
 std::string spools_folder(const std::string& run_folder) {

@@ -1,20 +1,20 @@
-// A spool's records as the journal's Events (journal/FORMAT.md, "Spools"), and their places on the disk.
+// A spool's records as rows of a segment (journal/FORMAT.md, "Spools"), and their places on the disk.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include "engine/event.hpp"
+#include "journal/event_codec.hpp"
 #include "mpi_worker/spool.hpp"
 
 namespace lockstep::worker {
 
-engine::Event marker_event(const DispatchId& id, Timestamp started);
-/// Requires that it is not cancelled.
-engine::Event outcome_event(const Outcome& outcome);
-/// Fills all but rank and epoch. Nothing where the Event is none that a spool holds.
-std::optional<SpoolRecord> record_of(engine::Event event);
+/// As encode_event(). Of what is no end, only the id and a time count.
+void encode_record(SpoolKind kind, const Outcome& outcome, journal::Row& row, journal::Sink& sink);
+/// Fills all but rank and epoch. The error says what is wrong with the row.
+Result<SpoolRecord> decode_record(const journal::Row& row, std::span<const std::byte> payload,
+                                  journal::SourceContext& context, journal::ValueCache& values);
 
 /// RUN/spool
 std::string spools_folder(const std::string& run_folder);

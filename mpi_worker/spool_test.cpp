@@ -33,7 +33,9 @@ class SpoolTest : public testing::Test {
   std::unique_ptr<Spool> make(journal::Epoch epoch = kEpoch, std::uint32_t rank = kRank) {
     return std::make_unique<Spool>(folder_, epoch, rank, journal::Sync::group, nullptr);
   }
-  static DispatchId id(std::uint64_t number) { return {1, (number << 32U) | 3U, 2}; }
+  static DispatchId id(std::uint64_t number) {
+    return {work::ExecutionId{1}, static_cast<work::StrandId>(number), 3, 2};
+  }
   static Outcome succeeded(std::uint64_t number, std::string text = "{\"ok\":true}") {
     Outcome outcome;
     outcome.id = id(number);
@@ -91,9 +93,8 @@ TEST_F(SpoolTest, WhatWasCommittedIsRead) {
   failed.cause = "exit status 3";
   spool->ended(failed);
   Outcome silent;
-  silent.id = {UINT64_MAX, UINT64_MAX, UINT32_MAX};
-  silent.kind = OutcomeKind::timed_out;
-  silent.error = kHeartbeatTimeout;
+  silent.id = {work::ExecutionId{UINT64_MAX}, work::StrandId::none, UINT32_MAX, UINT32_MAX};
+  silent.kind = OutcomeKind::heartbeat_missed;
   spool->ended(silent);
   ASSERT_TRUE(spool->commit());
   EXPECT_EQ(spool->durable(), spool->last());
@@ -101,24 +102,23 @@ TEST_F(SpoolTest, WhatWasCommittedIsRead) {
   const Read all = read();  // while it is being written
   EXPECT_THAT(all.warnings, IsEmpty());
   ASSERT_THAT(all.records, SizeIs(4));
-  EXPECT_EQ(all.records[0].kind, SpoolRecord::Kind::started);
-  EXPECT_EQ(all.records[0].id, id(1));
-  EXPECT_EQ(all.records[0].time.us, 4'000'000);
+  EXPECT_EQ(all.records[0].kind, SpoolKind::ended);
+  EXPECT_EQ(all.records[0].outcome.id, id(1));
   EXPECT_EQ(all.records[0].rank, kRank);
   EXPECT_EQ(all.records[0].epoch, kEpoch);
-  EXPECT_EQ(all.records[1].kind, SpoolRecord::Kind::ended);
-  EXPECT_EQ(all.records[1].id, id(1));
-  EXPECT_EQ(all.records[1].outcome.kind, OutcomeKind::succeeded);
-  EXPECT_EQ(all.records[1].outcome.result.to_text(), "{\"ok\":true}");
-  EXPECT_EQ(all.records[1].outcome.started.us, 5'000'000);
-  EXPECT_EQ(all.records[1].outcome.ended.us, 7'250'000);
-  EXPECT_EQ(all.records[1].outcome.rank, kRank);
-  EXPECT_EQ(all.records[2].outcome.kind, OutcomeKind::failed);
-  EXPECT_EQ(all.records[2].outcome.error, "States.TaskFailed");
-  EXPECT_EQ(all.records[2].outcome.cause, "exit status 3");
-  EXPECT_EQ(all.records[3].outcome.id, silent.id);
-  EXPECT_EQ(all.records[3].outcome.kind, OutcomeKind::timed_out);
-  EXPECT_EQ(all.records[3].outcome.error, kHeartbeatTimeout);
+  EXPECT_EQ(all.records[0].outcome.kind, OutcomeKind::succeeded);
+  EXPECT_EQ(all.records[0].outcome.result.to_text(), "{\"ok\":true}");
+  EXPECT_EQ(all.records[0].outcome.started.us, 5'000'000);
+  EXPECT_EQ(all.records[0].outcome.ended.us, 7'250'000);
+  EXPECT_EQ(all.records[0].outcome.usage.rank, kRank);
+  EXPECT_EQ(all.records[1].outcome.kind, OutcomeKind::failed);
+  EXPECT_EQ(all.records[1].outcome.error, "States.TaskFailed");
+  EXPECT_EQ(all.records[1].outcome.cause, "exit status 3");
+  EXPECT_EQ(all.records[2].outcome.id, silent.id);
+  EXPECT_EQ(all.records[2].outcome.kind, OutcomeKind::heartbeat_missed);
+  EXPECT_EQ(all.records[3].kind, SpoolKind::begun) << "markers come last: they may be withdrawn";
+  EXPECT_EQ(all.records[3].outcome.id, id(1));
+  EXPECT_EQ(all.records[3].outcome.started.us, 4'000'000);
 }
 
 TEST_F(SpoolTest, AnIdleRankCostsNothing) {
@@ -129,16 +129,38 @@ TEST_F(SpoolTest, AnIdleRankCostsNothing) {
   EXPECT_THAT(read().records, IsEmpty());
 }
 
-TEST_F(SpoolTest, ACancelledTaskLeavesOnlyItsMarker) {
+TEST_F(SpoolTest, ATaskThatCameToNothingLeavesOnlyItsMarker) {
   const auto spool = make();
   spool->started(id(1), {});
   Outcome outcome;
   outcome.id = id(1);
   outcome.kind = OutcomeKind::cancelled;
   spool->ended(outcome);
+  outcome.id = id(2);
+  outcome.kind = OutcomeKind::interrupted;
+  spool->ended(outcome);
   ASSERT_TRUE(spool->commit());
   ASSERT_THAT(read().records, SizeIs(1));
-  EXPECT_EQ(read().records[0].kind, SpoolRecord::Kind::started);
+  EXPECT_EQ(read().records[0].kind, SpoolKind::begun);
+}
+
+TEST_F(SpoolTest, TheMarkerOfATaskThatDidNotBeginIsWithdrawn) {
+  const auto spool = make();
+  Outcome refused;
+  refused.kind = OutcomeKind::interrupted;
+  refused.begun = false;
+  for (std::uint64_t task = 1; task <= 3; ++task) {
+    spool->started(id(task), {});
+    refused.id = id(task);
+    spool->ended(refused);
+  }
+  spool->started(id(2), {});  // it was tried again
+  refused.id = id(4);         // had no marker
+  spool->ended(refused);
+  ASSERT_TRUE(spool->commit());
+  EXPECT_EQ(spool->last(), 7U);
+  ASSERT_THAT(read().records, SizeIs(1));
+  EXPECT_EQ(read().records[0].outcome.id, id(2));
 }
 
 TEST_F(SpoolTest, ALongResultIsKeptBesideTheSegment) {
@@ -146,7 +168,7 @@ TEST_F(SpoolTest, ALongResultIsKeptBesideTheSegment) {
   const std::string text = "\"" + std::string(300'000, 'x') + "\"";
   spool->ended(succeeded(1, text));
   ASSERT_TRUE(spool->commit());
-  EXPECT_FALSE(fs::is_empty(spool_folder() + "/blobs"));
+  EXPECT_FALSE(fs::is_empty(spool_folder() + "/texts"));
   ASSERT_THAT(read().records, SizeIs(1));
   EXPECT_EQ(read().records[0].outcome.result.to_text(), text);
 }
@@ -164,6 +186,17 @@ TEST_F(SpoolTest, AcknowledgedSegmentsAreDeleted) {
   EXPECT_THAT(read().warnings, IsEmpty());
 }
 
+TEST_F(SpoolTest, LongResultsGoWithTheirSegment) {
+  const auto spool = make();
+  spool->ended(succeeded(0, "\"" + std::string(300'000, 'x') + "\""));
+  ASSERT_TRUE(spool->commit());
+  const std::uint64_t next = fill_segment(*spool, 1);
+  spool->acknowledged(next - 500);
+  EXPECT_FALSE(fs::is_empty(spool_folder() + "/texts"));
+  spool->acknowledged(next);
+  EXPECT_TRUE(fs::is_empty(spool_folder() + "/texts"));
+}
+
 TEST_F(SpoolTest, TheMarkerOfARunningTaskIsKept) {
   const auto spool = make();
   spool->started(id(1'000'000), {});
@@ -172,7 +205,7 @@ TEST_F(SpoolTest, TheMarkerOfARunningTaskIsKept) {
   next = fill_segment(*spool, next);
   spool->acknowledged(next);
   EXPECT_THAT(segments(), ElementsAre("seg-0000000001.h5", "seg-0000000003.h5"));
-  EXPECT_EQ(read().records.front().id, id(1'000'000));
+  EXPECT_EQ(read().records.back().outcome.id, id(1'000'000));
 
   spool->ended(succeeded(1'000'000));
   ASSERT_TRUE(spool->commit());
@@ -203,8 +236,8 @@ TEST_F(SpoolTest, DamageCostsOnlyWhatItTouches) {
   const Read all = read();
   EXPECT_THAT(all.warnings, ElementsAre(HasSubstr(path + " is damaged")));
   ASSERT_THAT(all.records, SizeIs(2));
-  EXPECT_EQ(all.records[0].id, id(1));
-  EXPECT_EQ(all.records[1].id, id(9));
+  EXPECT_EQ(all.records[0].outcome.id, id(1));
+  EXPECT_EQ(all.records[1].outcome.id, id(9));
 }
 
 TEST_F(SpoolTest, WhatIsNoSpoolIsLeftAlone) {
@@ -245,6 +278,30 @@ TEST_F(SpoolTest, OneRankOfOneEpochIsReadAlone) {
   EXPECT_THAT(read_spool(folder_, kEpoch, 99, [](const SpoolRecord&) { FAIL(); }).value(), IsEmpty());
 }
 
+TEST_F(SpoolTest, WhatCannotBeReadNowIsNotEmpty) {
+  class Broken final : public journal::ForwardingFiles {
+   public:
+    explicit Broken(std::string part) : ForwardingFiles(journal::posix_files()), part_(std::move(part)) {}
+    Result<std::unique_ptr<journal::File>> open_to_read(const std::string& path) const override {
+      return path.find(part_) != std::string::npos ? fail(ErrorKind::io, path + ": Input/output error")
+                                                   : ForwardingFiles::open_to_read(path);
+    }
+    Result<std::vector<std::string>> list(const std::string& path) const override {
+      return path.ends_with(part_) ? fail(ErrorKind::io, path + ": Input/output error") : ForwardingFiles::list(path);
+    }
+
+   private:
+    std::string part_;
+  };
+  make()->ended(succeeded(1));
+  for (const std::string& part : {spool_name(kRank, kEpoch), std::string("/seg-")}) {
+    Broken broken(part);
+    EXPECT_FALSE(read_spool(
+        folder_, kEpoch, kRank, [](const SpoolRecord&) {}, broken))
+        << part;
+  }
+}
+
 TEST_F(SpoolTest, NothingIsDurableOnADiskThatFails) {
   journal::SimulatedDisk measure;
   ASSERT_TRUE(measure.make_folder("/run"));
@@ -276,7 +333,7 @@ TEST_F(SpoolTest, WhoWaitsIsTold) {
   RunSettings settings;
   settings.run_folder = folder_;
   settings.epoch = kEpoch;
-  settings.spool = SpoolUse::results;
+  settings.spool = true;
   const auto spool = Spool::open(settings, kRank, [&] { ++told; });
   ASSERT_NE(spool, nullptr);
   spool->ended(succeeded(1));
@@ -286,9 +343,80 @@ TEST_F(SpoolTest, WhoWaitsIsTold) {
   }
   EXPECT_EQ(spool->durable(), 1U);
   EXPECT_THAT(read().records, SizeIs(1));
-  settings.spool = SpoolUse::none;
+  settings.spool = false;
   EXPECT_EQ(Spool::open(settings, kRank), nullptr);
 }
+
+// Spools of every released version of the format are read for ever. With LOCKSTEP_WRITE_SAMPLE=FOLDER set, the first
+// test writes the present version's there instead (to be kept under testdata/).
+
+void write_sample(Spool& spool) {
+  const auto id = [](std::uint32_t number) {
+    return DispatchId{work::ExecutionId{std::uint64_t{1} << 40U}, work::StrandId{number}, 3, 2};
+  };
+  spool.started(id(1), {4'000'000});
+  spool.started(id(2), {4'500'000});
+  spool.not_begun(id(2), {4'600'000});
+  Outcome outcome;
+  outcome.started = {5'000'000};
+  outcome.ended = {7'250'000};
+  outcome.usage = {12'000, 3'400, kRank};
+  outcome.id = id(3);
+  outcome.result = Value::from_checked_text(R"({"ok":true})");
+  spool.ended(outcome);
+  outcome.id = id(4);
+  outcome.kind = OutcomeKind::failed;
+  outcome.result = Value();
+  outcome.error = "States.TaskFailed";
+  outcome.cause = "exit status 3";
+  spool.ended(outcome);
+  for (const OutcomeKind kind : {OutcomeKind::timed_out, OutcomeKind::heartbeat_missed}) {
+    outcome = Outcome();
+    outcome.id = id(5 + static_cast<std::uint32_t>(kind == OutcomeKind::heartbeat_missed));
+    outcome.kind = kind;
+    spool.ended(outcome);
+  }
+  ASSERT_TRUE(spool.commit());
+}
+
+TEST(SpoolSample, IsWritten) {
+  const char* folder = std::getenv("LOCKSTEP_WRITE_SAMPLE");
+  if (folder == nullptr) {
+    GTEST_SKIP() << "LOCKSTEP_WRITE_SAMPLE is not set";
+  }
+  fs::create_directories(folder);
+  Spool spool(folder, kEpoch, kRank, journal::Sync::group, nullptr);
+  write_sample(spool);
+}
+
+class SpoolSampleOf : public testing::TestWithParam<const char*> {};
+
+TEST_P(SpoolSampleOf, IsRead) {
+  std::vector<std::string> read;
+  const auto warnings = read_spools(LOCKSTEP_TESTDATA + std::string("/") + GetParam(), [&](const SpoolRecord& record) {
+    const Outcome& outcome = record.outcome;
+    EXPECT_EQ(record.rank, kRank);
+    read.push_back(record.kind == SpoolKind::begun
+                       ? fmt::format("{} began {}", work::dispatch_text(record.outcome.id), outcome.started.us)
+                       : fmt::format("{} kind {} {}{}{} from {} to {} cpu {} rss {} rank {}",
+                                     work::dispatch_text(outcome.id), static_cast<int>(outcome.kind),
+                                     outcome.result.to_text(), outcome.error, outcome.cause, outcome.started.us,
+                                     outcome.ended.us, outcome.usage.cpu_us, outcome.usage.max_rss_kib,
+                                     outcome.usage.rank));
+  });
+  EXPECT_THAT(warnings.value(), IsEmpty());
+  EXPECT_THAT(
+      read,
+      ElementsAre("1099511627776-12884901891-2 kind 0 {\"ok\":true} from 5000000 to 7250000 cpu 12000 rss 3400 rank 7",
+                  "1099511627776-17179869187-2 kind 1 nullStates.TaskFailedexit status 3 from 5000000 to 7250000 cpu "
+                  "12000 rss 3400 "
+                  "rank 7",
+                  "1099511627776-21474836483-2 kind 2 null from 0 to 0 cpu 0 rss 0 rank 7",
+                  "1099511627776-25769803779-2 kind 3 null from 0 to 0 cpu 0 rss 0 rank 7",
+                  "1099511627776-4294967299-2 began 4000000"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Versions, SpoolSampleOf, testing::Values("1.2", "1.3"));
 
 }  // namespace
 }  // namespace lockstep::worker

@@ -11,17 +11,15 @@
 #include <ctime>
 
 #include "mpi_worker/builtin.hpp"
+#include "mpi_worker/command.hpp"
+#include "mpi_worker/pipe.hpp"
 #include "mpi_worker/plugin_host.hpp"
 #include "mpi_worker/printable.hpp"
 #include "mpi_worker/result.hpp"
+#include "mpi_worker/told_to_end.hpp"
 
 namespace lockstep::worker {
 namespace {
-
-/// Longer times would leave the range of the clock.
-constexpr std::chrono::hours kLongest{24 * 365 * 100};
-/// Read at a time, so that a stream that writes without end does not hold up the others.
-constexpr std::size_t kReadBytes = std::size_t{1} << 20;
 
 /// The input on one line: a line end can only stand between two tokens.
 std::string line_of(const Value& input) {
@@ -36,7 +34,7 @@ std::string line_of(const Value& input) {
 std::chrono::microseconds process_time(pid_t pid) {
   clockid_t clock = {};
   timespec time = {};
-  if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) != 0) {
+  if (pid == 0 || clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) != 0) {
     return std::chrono::microseconds(0);
   }
   return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_nsec / 1000);
@@ -46,17 +44,29 @@ std::chrono::microseconds process_time(pid_t pid) {
 
 tl::expected<std::unique_ptr<Stream>, Outcome> Stream::start(Task task, ProcessContext& context) {
   std::unique_ptr<Stream> stream(new Stream(std::move(task), context));
-  const integrations::Job& job = context.settings->jobs[static_cast<std::size_t>(stream->task_.job)];
+  const work::Job& job = *context.settings->jobs.find(stream->task_.job);
+  if (auto refused = stream->take_folder()) {
+    return tl::unexpected(std::move(*refused));
+  }
   stream->begin();
+  auto command = stream->is_host()
+                     ? tl::expected<Command, std::string>(Command{plugin_host_command(job), {}, job.folder})
+                     : command_of(job, Value::empty_object(), {}, context.settings->run_folder, {});
+  if (!command) {
+    return tl::unexpected(not_started(stream->task_, {"Lockstep.BadArguments", std::move(command.error())}, context));
+  }
+  stream->directory_ = std::move(command->folder);
   auto program = start_program({.job = job,
-                                .argv = stream->is_host() ? plugin_host_command(job) : job.argv,
-                                .environment = {},
-                                .folder = job.folder,
+                                .argv = command->argv,
+                                .environment = command->environment,
+                                .folder = stream->directory_,
                                 .input = stream->input_,
-                                .more_input = true},
+                                .more_input = true,
+                                .tells_pid = true,
+                                .replacing = command->environment.size()},
                                context);
   if (!program) {
-    return tl::unexpected(not_started(stream->task_, std::move(program.error())));
+    return tl::unexpected(not_started(stream->task_, std::move(program.error()), context));
   }
   stream->program_ = std::move(*program);
   if (stream->program_.input_written) {
@@ -67,20 +77,31 @@ tl::expected<std::unique_ptr<Stream>, Outcome> Stream::start(Task task, ProcessC
 }
 
 Stream::~Stream() {
-  if (program_.pid > 0 && !reaped_) {
-    signal_group(SIGKILL);
-    reap();
+  if (program_.keeper && !over_) {
+    context_->keepers->abandon(std::move(program_.keeper));
   }
   context_->folders->give_back(std::move(folder_));
 }
 
 bool Stream::is_host() const {
-  return context_->settings->jobs[static_cast<std::size_t>(task_.job)].kind == integrations::JobKind::plugin;
+  return context_->settings->jobs.find(task_.job)->kind == work::JobKind::plugin;
+}
+
+/// For task_, where it needs one.
+std::optional<Outcome> Stream::take_folder() {
+  if (!is_host()) {
+    return std::nullopt;
+  }
+  auto taken = context_->folders->take(task_);
+  if (!taken) {
+    return not_started(task_, {"", std::move(taken.error())}, *context_);
+  }
+  folder_ = std::move(*taken);
+  return std::nullopt;
 }
 
 void Stream::begin() {
   if (is_host()) {
-    folder_ = context_->folders->take(task_.id);
     line_in_ = plugin_request(task_, folder_.path);
   } else {
     line_in_ = line_of(task_.input);
@@ -90,29 +111,29 @@ void Stream::begin() {
   stderr_ = TaskStderr();
   answered_ = false;
   started_ = now();
-  last_sign_ = Clock::now();
-  timeout_ = task_.timeout ? last_sign_ + std::min<std::chrono::microseconds>(*task_.timeout, kLongest)
-                           : Clock::time_point::max();
-  if (task_.heartbeat) {
-    task_.heartbeat = std::min<std::chrono::microseconds>(*task_.heartbeat, kLongest);
-  }
+  watch_.start(task_, Clock::now());
 }
 
-void Stream::give(Task task) {
-  context_->folders->give_back(std::move(folder_));
+std::optional<Outcome> Stream::give(Task task) {
+  context_->folders->give_back(std::exchange(folder_, {}));
   task_ = std::move(task);
-  cpu_before_ = process_time(program_.pid);
+  if (auto refused = take_folder()) {
+    return refused;
+  }
+  cpu_before_ = process_time(pid_);
   begin();
   on_writable();
+  return std::nullopt;
 }
 
 bool Stream::is_idle() {
-  if (!answered_ || reaped_ || unasked_ || verdict_ != Verdict::none || !program_.in || !program_.out ||
-      !input_.empty() || !line_.empty()) {
+  on_ended(Clock::now());
+  if (!answered_ || over_ || report_ || unasked_ || watch_.verdict() != Verdict::none || !program_.in ||
+      !program_.out || !input_.empty() || !line_.empty()) {
     return false;
   }
-  std::array<pollfd, 2> fds{pollfd{program_.ended.get(), POLLIN, 0}, pollfd{program_.out.get(), POLLIN, 0}};
-  return poll(fds.data(), fds.size(), 0) == 0;
+  pollfd out = {program_.out.get(), POLLIN, 0};
+  return poll(&out, 1, 0) == 0;
 }
 
 void Stream::close() {
@@ -120,21 +141,8 @@ void Stream::close() {
 }
 
 void Stream::on_writable() {
-  while (program_.in && !input_.empty()) {
-    const ssize_t written = write(program_.in.get(), input_.data(), input_.size());
-    if (written < 0 && errno == EINTR) {
-      continue;
-    }
-    if (written < 0 && errno == EAGAIN) {
-      return;
-    }
-    if (written < 0) {
-      input_ = {};  // it reads no more; it may answer all the same, once
-      program_.in.reset();
-      return;
-    }
-    input_.remove_prefix(static_cast<std::size_t>(written));
-  }
+  // One that reads no more may answer all the same, once.
+  write_pipe(program_.in, input_);
 }
 
 void Stream::take(std::string_view bytes) {
@@ -153,58 +161,34 @@ void Stream::take(std::string_view bytes) {
 }
 
 void Stream::read_out(Clock::time_point now) {
-  thread_local std::array<char, std::size_t{64} << 10> block;
-  for (std::size_t total = 0; program_.out && total < kReadBytes;) {
-    const ssize_t size = read(program_.out.get(), block.data(), block.size());
-    if (size < 0 && errno == EINTR) {
-      continue;
+  read_pipe(program_.out, [&](std::string_view bytes) {
+    watch_.on_sign(now);
+    take(bytes);
+    if (line_.size() <= context_->settings->output_limit) {
+      return true;
     }
-    if (size < 0 && errno == EAGAIN) {
-      return;
-    }
-    if (size <= 0) {
-      program_.out.reset();
-      return;
-    }
-    total += static_cast<std::size_t>(size);
-    last_sign_ = now;
-    take({block.data(), static_cast<std::size_t>(size)});
-    if (line_.size() > context_->settings->output_limit) {
-      line_.clear();
-      answered_ = false;
-      end_with(Verdict::too_large, now);
-      signal_group(SIGKILL);
-      return;
-    }
-  }
+    line_.clear();
+    answered_ = false;
+    end_with(Verdict::too_large, now);
+    kill_all();
+    return false;
+  });
 }
 
 void Stream::read_err(Clock::time_point now) {
-  std::array<char, 4096> block{};
-  for (std::size_t total = 0; program_.err && total < kReadBytes;) {
-    const ssize_t size = read(program_.err.get(), block.data(), block.size());
-    if (size < 0 && errno == EINTR) {
-      continue;
-    }
-    if (size < 0 && errno == EAGAIN) {
-      return;
-    }
-    if (size <= 0) {
-      program_.err.reset();
-      return;
-    }
-    total += static_cast<std::size_t>(size);
-    last_sign_ = now;
-    stderr_.append({block.data(), static_cast<std::size_t>(size)}, task_, *context_->log, now);
-  }
+  read_pipe(program_.err, [&](std::string_view bytes) {
+    watch_.on_sign(now);
+    stderr_.append(bytes, task_, *context_->log, now);
+    return true;
+  });
 }
 
 void Stream::on_out(Clock::time_point now) {
   read_out(now);
-  if (!program_.out && !answered_ && verdict_ == Verdict::none) {
+  if (!program_.out && !answered_ && watch_.verdict() == Verdict::none) {
     // It cannot answer any more. Most likely it is about to end, and how says more than the closed pipe.
     program_.in.reset();
-    kill_time_ = std::min(kill_time_, now + context_->settings->kill_after);
+    watch_.kill_at(std::min(watch_.kill_time(), now + context_->settings->kill_after));
   }
 }
 
@@ -213,59 +197,71 @@ void Stream::on_err(Clock::time_point now) {
 }
 
 void Stream::on_ended(Clock::time_point now) {
-  siginfo_t info = {};
-  if (reaped_ || waitid(P_PID, static_cast<id_t>(program_.pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
-      info.si_pid == 0) {
-    return;
+  while (!over_) {
+    const std::optional<Report> report = program_.keeper->read();
+    if (!report) {
+      return;
+    }
+    take_report(*report, now);
   }
-  read_out(now);
-  read_err(now);
-  signal_group(SIGKILL);
-  reap();
+}
+
+void Stream::take_report(const Report& report, Clock::time_point now) {
+  switch (report.kind) {
+    case ReportKind::started:
+      pid_ = report.pid;
+      return;
+    case ReportKind::refused:
+      failure_ = explain_refusal(report, program_, directory_, *context_);
+      break;
+    case ReportKind::ended:
+      read_out(now);
+      read_err(now);
+      report_ = report;
+      if (!report.is_clean) {
+        kill_all();
+        return;
+      }
+      break;
+    case ReportKind::gone:
+      read_out(now);
+      cut_off_ = !report_;
+      break;
+    case ReportKind::clean:
+      break;
+  }
+  over_ = true;
+  context_->keepers->give_back(std::move(program_.keeper));
+  if (!answered_) {
+    ended_ = worker::now();
+  }
+  stderr_.flush(task_, *context_->log);
 }
 
 void Stream::on_time(Clock::time_point now) {
   if (stderr_.flush_time() <= now) {
     stderr_.flush(task_, *context_->log);
   }
-  if (!program_.ended) {
-    on_ended(now);  // no pidfd on this kernel: looked at from time to time
+  if (const Verdict late = watch_.due(now); late != Verdict::none) {
+    end_with(late, now);
   }
-  if (done()) {
-    return;
-  }
-  const bool silent = task_.heartbeat && last_sign_ + *task_.heartbeat <= now;
-  if (verdict_ == Verdict::none && (timeout_ <= now || silent)) {
-    end_with(timeout_ <= now ? Verdict::timed_out : Verdict::silent, now);
-  }
-  if (kill_time_ <= now) {
-    kill_time_ = Clock::time_point::max();
-    signal_group(SIGKILL);
+  if (watch_.take_kill(now)) {
+    kill_all();
   }
 }
 
 Stream::Clock::time_point Stream::next_time() const {
-  constexpr std::chrono::milliseconds kLookTime{5};
-  Clock::time_point next = std::min(stderr_.flush_time(), kill_time_);
-  if (verdict_ == Verdict::none) {
-    next = std::min(next, timeout_);
-    if (task_.heartbeat) {
-      next = std::min(next, last_sign_ + *task_.heartbeat);
-    }
-  }
-  return program_.ended ? next : std::min(next, Clock::now() + kLookTime);
+  return std::min(stderr_.flush_time(), watch_.next_time());
 }
 
 void Stream::end_with(Verdict verdict, Clock::time_point now) {
-  if (verdict_ != Verdict::none) {
+  if (!watch_.pronounce(verdict)) {
     return;
   }
-  verdict_ = verdict;
   program_.in.reset();
   input_ = {};
-  signal_group(SIGTERM);
-  signal_group(SIGCONT);  // one that is stopped would not see it
-  kill_time_ = now + context_->settings->kill_after;
+  program_.keeper->signal(SIGTERM);
+  watch_.kill_at(now + context_->settings->kill_after);
 }
 
 void Stream::cancel(Clock::time_point now) {
@@ -273,72 +269,71 @@ void Stream::cancel(Clock::time_point now) {
 }
 
 void Stream::kill() {
-  if (verdict_ == Verdict::none) {
-    verdict_ = Verdict::cancelled;
-  }
-  signal_group(SIGKILL);
+  watch_.pronounce(Verdict::cancelled);
+  kill_all();
 }
 
-void Stream::signal_group(int signal) const {
-  if (program_.pid > 0 && !reaped_) {
-    ::kill(-program_.pid, signal);
+void Stream::kill_all() {
+  if (!over_ && !std::exchange(is_killed_, true)) {
+    program_.keeper->kill();
   }
 }
 
-void Stream::reap() {
-  pid_t reaped = 0;
-  do {
-    reaped = waitpid(program_.pid, &status_, 0);
-  } while (reaped < 0 && errno == EINTR);
-  reaped_ = true;
-  if (!answered_) {
-    ended_ = now();
+/// It has answered, so that it was started: its keeper is about to say so.
+void Stream::learn_pid() {
+  constexpr int kMilliseconds = 100;
+  if (pid_ == 0 && !over_) {
+    pollfd keeper = {program_.keeper->descriptor(), POLLIN, 0};
+    poll(&keeper, 1, kMilliseconds);
+    on_ended(Clock::now());
   }
-  stderr_.flush(task_, *context_->log);
 }
 
 bool Stream::ended_by_others() const {
-  return verdict_ == Verdict::none && !answered_ && WIFSIGNALED(status_) &&
-         (WTERMSIG(status_) == SIGTERM || WTERMSIG(status_) == SIGKILL);
+  return watch_.verdict() == Verdict::none && !answered_ && report_ && was_told_to_end(report_->status);
+}
+
+/// By its answer, or by how its process ended without one.
+void Stream::conclude_its_end(Outcome& outcome) {
+  if (answered_) {
+    read_err(Clock::now());
+    if (std::string line = std::exchange(line_, {}); is_host()) {
+      conclude_plugin_line(line, context_->settings->output_limit, outcome);
+    } else {
+      conclude_line(line, stderr_.tail(), outcome);
+      if (outcome.kind == OutcomeKind::failed) {
+        context_->log->write(task_, line, LogSource::out);
+      }
+      learn_pid();
+      outcome.usage.cpu_us = std::max((process_time(pid_) - cpu_before_).count(), std::int64_t{0});
+    }
+  } else if (cut_off_) {
+    outcome.kind = OutcomeKind::interrupted;
+    outcome.cause = kKeeperGone;
+  } else if (WIFEXITED(report_->status) && WEXITSTATUS(report_->status) == 0) {
+    outcome.kind = OutcomeKind::failed;
+    outcome.error = "States.TaskFailed";
+    outcome.cause = "the stream ended (exit status 0) before it answered";
+  } else {
+    conclude(work::StdoutMode::json, report_->status, line_, stderr_.tail(), outcome);
+  }
 }
 
 Outcome Stream::finish() {
+  if (failure_ && !answered_) {
+    return outcome_of(task_, *failure_, watch_.verdict() == Verdict::cancelled);
+  }
   Outcome outcome;
-  switch (verdict_) {
-    case Verdict::none:
-      if (answered_) {
-        read_err(Clock::now());
-        if (const std::string line = std::exchange(line_, {}); is_host()) {
-          conclude_plugin_line(line, context_->settings->output_limit, outcome);
-        } else {
-          conclude_line(line, outcome);
-          outcome.cpu = std::max(process_time(program_.pid) - cpu_before_, std::chrono::microseconds(0));
-        }
-      } else if (WIFEXITED(status_) && WEXITSTATUS(status_) == 0) {
-        outcome.kind = OutcomeKind::failed;
-        outcome.error = "States.TaskFailed";
-        outcome.cause = "the stream ended (exit status 0) before it answered";
-      } else {
-        conclude(integrations::StdoutMode::json, status_, {}, stderr_.tail(), outcome);
-      }
-      break;
-    case Verdict::timed_out:
-      outcome.kind = OutcomeKind::timed_out;
-      break;
-    case Verdict::silent:
-      outcome.kind = OutcomeKind::timed_out;
-      outcome.error = kHeartbeatTimeout;
-      break;
-    case Verdict::cancelled:
-      outcome.kind = OutcomeKind::cancelled;
-      break;
-    case Verdict::too_large:
-      outcome.kind = OutcomeKind::failed;
-      outcome.error = "States.DataLimitExceeded";
-      outcome.cause = fmt::format("the stream's answer is larger than {} bytes", context_->settings->output_limit);
-      break;
+  watch_.conclude("the stream's answer", context_->settings->output_limit, outcome);
+  if (watch_.verdict() == Verdict::none) {
+    conclude_its_end(outcome);
   }
   stderr_.flush(task_, *context_->log);
+  folder_.may_be_wanted = outcome.kind != OutcomeKind::succeeded;
+  const std::string path = folder_.path;
+  if (context_->folders->give_back(std::exchange(folder_, {}))) {
+    tell_folder(path, outcome);
+  }
   outcome.id = task_.id;
   outcome.started = started_;
   outcome.ended = ended_;

@@ -8,6 +8,9 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
+
+#include "mpi_worker/scarcity.hpp"
 
 namespace lockstep::worker {
 namespace {
@@ -44,17 +47,47 @@ TaskFolders::TaskFolders(const std::string& run_folder, std::chrono::millisecond
     : tasks_(run_folder.empty() ? "" : run_folder + "/tasks"), clock_steps_(clock_steps) {}
 
 TaskFolders::~TaskFolders() {
+  remove_spare();
+}
+
+void TaskFolders::remove_spare() {
   for (const TaskFolder& folder : spare_) {
     rmdir(folder.path.c_str());
   }
+  spare_.clear();
 }
 
-TaskFolder TaskFolders::take(const DispatchId& id) {
+std::string task_folder_name(const Task& task) {
+  constexpr std::size_t kMostState = 40;
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+  std::string name;
+  for (const char c : task.state_name) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool is_start = byte < 0x80 || byte >= 0xc0;  // of a character
+    if (is_start && name.size() >= kMostState) {
+      break;
+    }
+    name += byte >= 0x80 || kPlain.find(c) != std::string_view::npos ? c : '_';
+  }
+  if (name.starts_with('-') || name.starts_with('.')) {
+    name.front() = '_';
+  }
+  if (task.item_index >= 0) {
+    name += fmt::format("-{}", task.item_index);
+  }
+  return fmt::format("{}{}{}", name, name.empty() ? "" : ".", work::visit_text(task.id));
+}
+
+tl::expected<TaskFolder, std::string> TaskFolders::take(const Task& task) {
   TaskFolder taken;
   if (tasks_.empty()) {
     return taken;
   }
-  taken.path = fmt::format("{}/{}-{}", tasks_, id.execution, id.visit);
+  taken.path = fmt::format("{}/{}", tasks_, task_folder_name(task));
+  if (task.id.count > 1) {
+    // It may have begun when folders were called by their numbers alone.
+    rename(fmt::format("{}/{}", tasks_, work::visit_text(task.id)).c_str(), taken.path.c_str());
+  }
   if (!spare_.empty()) {
     TaskFolder& spare = spare_.back();
     // Fails where the task's folder stands already and holds something.
@@ -77,21 +110,31 @@ TaskFolder TaskFolders::take(const DispatchId& id) {
     mkdir(tasks_.c_str(), kMode);
     made = mkdir(taken.path.c_str(), kMode);
   }
+  int number = errno;
   if (made == 0) {
     taken.folder = Descriptor(open(taken.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    return taken;
+  }
+  if (number == EEXIST) {
+    struct stat status = {};
+    number = lstat(taken.path.c_str(), &status) != 0 ? errno : S_ISDIR(status.st_mode) ? 0 : ENOTDIR;
+  }
+  if (number != 0) {
+    return tl::unexpected(fmt::format("cannot make the task's folder {}: {}", taken.path, explain_scarcity(number)));
   }
   return taken;
 }
 
-void TaskFolders::give_back(TaskFolder folder) {
+bool TaskFolders::give_back(TaskFolder folder) {
   if (folder.path.empty()) {
-    return;
+    return false;
   }
-  if (folder.folder && is_untouched(folder)) {
+  // Else it might be moved away while its task runs in it again.
+  if (!folder.may_be_wanted && folder.folder && is_untouched(folder)) {
     spare_.push_back(std::move(folder));
-  } else {
-    rmdir(folder.path.c_str());  // stays where the task has put something into it
+    return false;
   }
+  return rmdir(folder.path.c_str()) != 0 && errno == ENOTEMPTY;
 }
 
 }  // namespace lockstep::worker

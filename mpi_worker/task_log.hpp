@@ -12,26 +12,35 @@
 
 namespace lockstep::worker {
 
+/// Where a piece of the log comes from. Of stdout it is all that a task wrote that failed, but where it goes to the log
+/// anyway, as stderr does.
+enum class LogSource : std::uint8_t { err, out };
+
 /// RUN/logs/rank-N.log, made when something is first written; without a run folder our own stderr. A log that cannot be
-/// written fails no task: that is said once on stderr.
+/// written fails no task: that is said once on stderr. Nor does one that is full: it and stderr say so, and what comes
+/// then is dropped.
 class TaskLog {
  public:
-  TaskLog(std::string run_folder, Place place) : run_folder_(std::move(run_folder)), place_(std::move(place)) {}
+  /// `limit`: bytes of the file, whoever has written them.
+  TaskLog(std::string run_folder, Place place, std::uint64_t limit)
+      : run_folder_(std::move(run_folder)), place_(std::move(place)), limit_(limit) {}
   ~TaskLog();
   TaskLog(const TaskLog&) = delete;
   TaskLog& operator=(const TaskLog&) = delete;
 
   /// Appends a header line that names the task, and `text`, in one piece.
-  void write(const Task& task, std::string_view text);
-  /// Appends that the task has failed. Without a run folder that is said nowhere.
+  void write(const Task& task, std::string_view text, LogSource source = LogSource::err);
+  /// Appends that the task has failed, and the first line of why. Without a run folder that is said nowhere.
   void write_failure(const Task& task, const Outcome& outcome);
 
  private:
   bool open();
-  void complain(int number);
+  void put(std::string piece);
+  void complain(const std::string& why);
 
   std::string run_folder_;
   Place place_;
+  const std::uint64_t limit_;
   int fd_ = -1;
   bool complained_ = false;
 };
@@ -41,8 +50,13 @@ struct LogHeader {
   std::string state;
   std::string execution;
   std::optional<std::int64_t> item;
+  std::string time;         ///< UTC, ISO 8601
+  std::string attempt;      ///< retries before
   std::string dispatch;     ///< "EXECUTION-VISIT-COUNT"
-  bool is_failure = false;  ///< of write_failure(): the piece is this line
+  std::string place;        ///< "3 on n1": rank and host
+  bool is_stdout = false;   ///< what follows was written there
+  bool is_failure = false;  ///< of write_failure(): what follows says why
+  std::string failure;      ///< then "States.Timeout after 5.003 s"
 };
 
 /// Nothing where the line is no header.

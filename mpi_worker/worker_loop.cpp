@@ -2,28 +2,23 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <unistd.h>
 
-#include <array>
-#include <atomic>
-#include <csignal>
 #include <deque>
-#include <fstream>
-#include <memory>
-#include <sstream>
 #include <thread>
+#include <unordered_set>
 
 #include "mpi_worker/backoff.hpp"
-#include "mpi_worker/cores.hpp"
-#include "mpi_worker/descriptor.hpp"
 #include "mpi_worker/exec_runner.hpp"
 #include "mpi_worker/protocol.hpp"
+#include "mpi_worker/roster.hpp"
 #include "mpi_worker/spool.hpp"
+#include "mpi_worker/told_to_end.hpp"
+#include "value/descriptor.hpp"
 
 namespace lockstep::worker {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using Clock = Machine::Clock;
 
 /// Outcomes of this many bytes make a message.
 constexpr std::size_t kBatchBytes = std::size_t{64} << 10;
@@ -32,64 +27,105 @@ constexpr std::chrono::microseconds kWithWork{1000};
 /// For the last messages to leave.
 constexpr std::chrono::seconds kFarewell{2};
 
-/// TERM has come: to this rank, or to all that belongs to the allocation.
-std::atomic<bool> told_to_end{false};
-/// By then, and the run's grace, rank 0, which was told as well, has said what it wants.
-constexpr std::chrono::seconds kDoubt{10};
+std::unique_ptr<TaskRunner> run_processes(const RunSettings& settings, const Place& place, std::size_t slots,
+                                          Spool* spool, const Fence& fence) {
+  return std::make_unique<Runner>(settings, place, slots, spool, fence);
+}
 
-class WorkerLoop {
+}  // namespace
+
+class WorkerLoop::State {
  public:
-  WorkerLoop(int rank, std::size_t slots, Channel& channel, const Heart& heart)
-      : place_{static_cast<std::uint32_t>(rank), host_name(), true}, slots_(slots), channel_(channel), heart_(heart) {}
-
-  int run() {
+  State(int rank, std::size_t slots, Parts parts)
+      : place_{static_cast<std::uint32_t>(rank), parts.machine.host(), true},
+        slots_(slots),
+        channel_(parts.channel),
+        heart_(parts.heart),
+        machine_(parts.machine),
+        make_runner_(parts.make_runner ? std::move(parts.make_runner) : run_processes) {
     say_hello();
-    while (true) {
-      const bool taken = take_messages();
-      const bool moved = advance() || taken;
-      if (stopping_ && (!runner_ || runner_->running() == 0)) {
-        if (spool_) {
-          commit();
-        }
-        report();
-        say_goodbye();
-        return 0;
+  }
+  ~State() { end_runner(); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  bool step() {
+    if (farewell_) {
+      say_farewell();
+      return false;
+    }
+    const bool taken = take_messages();
+    // First: what ends or begins now may depend on whether rank 0 lives, and we may have been stopped for long.
+    if (!look_after_rank_0()) {
+      status_ = 1;
+      return true;
+    }
+    const bool moved = advance() || taken;
+    if (stopping_ && (!runner_ || runner_->running() == 0)) {
+      if (spool_) {
+        commit();
       }
-      if (!look_after_rank_0()) {
-        return 1;
-      }
-      channel_.progress();
-      if (moved) {
-        backoff_.reset();
-      } else {
-        rest();
+      report();
+      send(encode_bare(MessageType::goodbye));
+      farewell_ = machine_.now() + kFarewell;
+      return true;
+    }
+    if (runner_) {
+      if (auto begun = begun_.next(*runner_, machine_.now())) {
+        send(std::move(*begun));
       }
     }
+    channel_.progress();
+    if (moved) {
+      backoff_.reset();
+    }
+    return moved;
   }
+
+  void rest() {
+    std::chrono::nanoseconds time = farewell_ ? std::chrono::nanoseconds(0) : next_rest();
+    if (time.count() == 0) {
+      std::this_thread::yield();
+      return;
+    }
+    if (const Clock::time_point next = next_time(); next != Clock::time_point::max()) {
+      time = std::clamp<std::chrono::nanoseconds>(next - std::min(next, machine_.now()), std::chrono::nanoseconds(0),
+                                                  time);
+    }
+    pollfd fds[2] = {{runner_ ? runner_->descriptor() : -1, POLLIN, 0}, {spooled_.get(), POLLIN, 0}};
+    const timespec spec = {0, static_cast<long>(time.count())};
+    ppoll(fds, 2, &spec, nullptr);
+    if (fds[1].revents != 0) {
+      eventfd_t count = 0;
+      eventfd_read(spooled_.get(), &count);
+    }
+  }
+
+  Clock::time_point next_time() const { return runner_ ? runner_->next_time() : Clock::time_point::max(); }
+  std::optional<int> status() const { return status_; }
 
  private:
   void say_hello() {
     Hello hello;
     hello.host = place_.host;
-    hello.place = this_place();
-    hello.pid = static_cast<std::uint32_t>(getpid());
-    hello.started = start_time_of(hello.pid);
+    hello.place = machine_.place();
+    hello.pid = machine_.own_pid();
+    hello.started = machine_.start_time_of(hello.pid);
     hello.slots = static_cast<std::uint32_t>(slots_);
     send(encode_hello(hello));
   }
 
-  void say_goodbye() {
-    send(encode_bare(MessageType::goodbye));
-    const Clock::time_point end = Clock::now() + kFarewell;
-    while (channel_.unsent() > 0 && Clock::now() < end) {
-      channel_.progress();
-      std::this_thread::yield();
+  /// Lets the last messages leave, but not for ever.
+  void say_farewell() {
+    channel_.progress();
+    if (channel_.unsent() == 0 || machine_.now() >= *farewell_) {
+      status_ = 0;
     }
   }
 
   void send(std::string message) {
     if (auto sent = channel_.send(0, std::move(message)); !sent) {
-      fmt::print(stderr, "lockstep: rank {}: {}\n", place_.rank, sent.error());
+      machine_.say(fmt::format("rank {}: {}", place_.rank, sent.error()));
     }
   }
 
@@ -108,7 +144,8 @@ class WorkerLoop {
         if (auto settings = decode_setup(message); settings && !runner_) {
           settings_ = std::move(*settings);
           open_spool();
-          runner_ = std::make_unique<Runner>(settings_, place_, slots_, spool_.get());
+          make_runner();
+          send(encode_bare(MessageType::ready));
           return;
         }
         break;
@@ -118,8 +155,17 @@ class WorkerLoop {
             spool_->acknowledged(decoded->settled);
           }
           for (Task& task : decoded->tasks) {
+            if (spool_ && !task.spooled) {
+              unspooled_.insert(task.id);
+            }
             runner_->submit(std::move(task));
           }
+          return;
+        }
+        break;
+      case MessageType::job:
+        if (auto decoded = decode_job(message); decoded && runner_) {
+          settings_.jobs.put(decoded->id, std::move(decoded->job));
           return;
         }
         break;
@@ -138,24 +184,60 @@ class WorkerLoop {
           runner_->cancel_all();
         }
         return;
+      case MessageType::kill:
+        stopping_ = true;
+        if (runner_) {
+          runner_->hold(true);
+          runner_->kill_all();
+        }
+        return;
       case MessageType::recall:
         if (const auto count = decode_recall(message); count && runner_) {
-          send(encode_returned(runner_->take_back(*count)));
+          const std::vector<DispatchId> returned = runner_->take_back(*count);
+          for (const DispatchId& id : returned) {
+            unspooled_.erase(id);
+          }
+          send(encode_returned(returned));
           return;
         }
         break;
       case MessageType::hello:
+      case MessageType::ready:
       case MessageType::outcomes:
       case MessageType::returned:
       case MessageType::goodbye:
+      case MessageType::begun:
         break;
     }
-    fmt::print(stderr, "lockstep: rank {}: a message of {} bytes makes no sense here\n", place_.rank, message.size());
+    machine_.say(fmt::format("rank {}: a message of {} bytes makes no sense here", place_.rank, message.size()));
   }
 
   void open_spool() {
-    spooled_ = Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    spool_ = Spool::open(settings_, place_.rank, [fd = spooled_.get()] { eventfd_write(fd, 1); });
+    Spool::Notify notify;
+    if (machine_.has_threads()) {
+      spooled_ = Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+      notify = [fd = spooled_.get()] { eventfd_write(fd, 1); };
+    }
+    spool_ = Spool::open(settings_, place_.rank, std::move(notify), machine_);
+  }
+
+  void make_runner() {
+    if (!settings_.run_folder.empty()) {
+      lock_ = take_rank_lock(settings_.run_folder, settings_.epoch, place_.rank, machine_);
+    }
+    Fence fence;
+    fence.lock = lock_ ? lock_->descriptor() : -1;
+    fence.begin_until = [this] {
+      const BootClock::time_point now = machine_.boot_now();  // first: what we hear of meanwhile makes it later
+      return now + heart_.patience().start_nothing - heart_.silence(0);
+    };
+    runner_ = make_runner_(settings_, place_, slots_, spool_.get(), fence);
+    heart_.watch_over([runner = runner_.get()](BootClock::time_point time) { runner->end_at(time); });
+  }
+
+  void end_runner() {
+    heart_.watch_over(nullptr);
+    runner_.reset();
   }
 
   /// What has ended goes into the spool, and to rank 0 when it is durable there. What runs does not wait for the disk:
@@ -174,7 +256,7 @@ class WorkerLoop {
         outcome.result = Value();
       }
       if (spool_) {
-        spool_->ended(outcome);
+        spool_->ended(outcome, unspooled_.erase(outcome.id) == 0);
       }
       waiting_.push_back({spool_ ? spool_->last() : 0, std::move(outcome)});
     }
@@ -201,8 +283,8 @@ class WorkerLoop {
     std::uint64_t durable = !spool_ ? UINT64_MAX : in_no_hurry ? spool_->durable_now() : spool_->durable();
     if (spool_ && durable < waiting_.back().record && spool_->failure()) {
       if (!std::exchange(complained_, true)) {
-        fmt::print(stderr, "lockstep: rank {} on {}: results are reported without being kept here first: {}\n",
-                   place_.rank, place_.host, spool_->failure()->message);
+        machine_.say(fmt::format("rank {} on {}: results are reported without being kept here first: {}", place_.rank,
+                                 place_.host, spool_->failure()->message));
       }
       durable = UINT64_MAX;
     }
@@ -226,105 +308,87 @@ class WorkerLoop {
   bool look_after_rank_0() {
     const std::chrono::milliseconds silence = heart_.silence(0);
     const Patience::Duty duty = heart_.patience().duty(silence);
-    if (runner_ && told_to_end.exchange(false)) {
-      runner_->doubt(settings_.grace + kDoubt);
+    if (runner_) {
+      runner_->rank_0_lived(machine_.now() - silence);
     }
-    if (runner_ && !stopping_) {
-      runner_->hold(duty >= Patience::Duty::start_nothing);
+    if (runner_) {
+      runner_->hold(stopping_ || duty >= Patience::Duty::start_nothing);
       if (duty >= Patience::Duty::kill_tasks) {
         runner_->kill_all();
       }
     }
+    heart_.has_done(duty);
     if (duty < Patience::Duty::end) {
       return true;
     }
-    fmt::print(stderr, "lockstep: rank {} on {}: rank 0 was not heard of for {} s: ends\n", place_.rank, place_.host,
-               silence.count() / 1000);
-    runner_.reset();
+    machine_.say(fmt::format("rank {} on {}: rank 0 was not heard of for {} s: ends", place_.rank, place_.host,
+                             silence.count() / 1000));
+    end_runner();
     return false;
   }
 
-  void rest() {
-    std::chrono::nanoseconds time = backoff_.next(!runner_ || runner_->running() == 0);
-    if (runner_ && runner_->running() > 0 && runner_->waiting() > 0) {
-      time = kWithWork;  // the end of a task wakes us; until then no message can be urgent
-    }
-    if (time.count() == 0) {
-      std::this_thread::yield();
-      return;
-    }
-    if (runner_) {
-      const Clock::time_point next = runner_->next_time();
-      if (next != Clock::time_point::max()) {
-        time = std::clamp<std::chrono::nanoseconds>(next - std::min(next, Clock::now()), std::chrono::nanoseconds(0),
-                                                    time);
-      }
-    }
-    pollfd fds[2] = {{runner_ ? runner_->descriptor() : -1, POLLIN, 0}, {spooled_.get(), POLLIN, 0}};
-    const timespec spec = {0, static_cast<long>(time.count())};
-    ppoll(fds, 2, &spec, nullptr);
-    if (fds[1].revents != 0) {
-      eventfd_t count = 0;
-      eventfd_read(spooled_.get(), &count);
-    }
+  std::chrono::nanoseconds next_rest() {
+    const std::chrono::nanoseconds time = backoff_.next(!runner_ || runner_->running() == 0);
+    // With tasks ahead the end of one wakes us; until then no message can be urgent.
+    return runner_ && runner_->running() > 0 && runner_->waiting() > 0 ? kWithWork : time;
   }
 
   const Place place_;
   const std::size_t slots_;
   Channel& channel_;
-  const Heart& heart_;
+  Heart& heart_;
+  Machine& machine_;
+  const MakeRunner make_runner_;
   struct Waiting {
     std::uint64_t record = 0;  // of the spool
     Outcome outcome;
   };
 
   RunSettings settings_;
-  Descriptor spooled_;            // readable when the spool has made more durable
-  std::unique_ptr<Spool> spool_;  // null: the run wants none
-  std::unique_ptr<Runner> runner_;
-  std::vector<Outcome> ended_;   // scratch
-  std::deque<Waiting> waiting_;  // for the spool, in order
+  std::unique_ptr<journal::FileLock> lock_;  // null: there are none; what we run may be left as long as it is held
+  Descriptor spooled_;                       // readable when the spool has made more durable
+  std::unique_ptr<Spool> spool_;             // null: the run wants none
+  std::unique_ptr<TaskRunner> runner_;
+  std::unordered_set<DispatchId, DispatchIdHash> unspooled_;  // of the tasks that are here
+  std::vector<Outcome> ended_;                                // scratch
+  std::deque<Waiting> waiting_;                               // for the spool, in order
   bool complained_ = false;
+  BegunReport begun_;
   Backoff backoff_;
   bool stopping_ = false;
+  std::optional<Clock::time_point> farewell_;  // goodbye was said: until then
+  std::optional<int> status_;
 };
 
-std::string first_line(const char* path) {
-  std::ifstream in(path);
-  std::string line;
-  std::getline(in, line);
-  return line;
+WorkerLoop::WorkerLoop(int rank, std::size_t slots, Parts parts)
+    : state_(std::make_unique<State>(rank, std::clamp<std::size_t>(slots, 1, kMaxSlots), std::move(parts))) {}
+WorkerLoop::~WorkerLoop() = default;
+
+bool WorkerLoop::step() {
+  return state_->step();
 }
 
-}  // namespace
-
-int run_worker(int rank, std::size_t slots, Channel& channel, const Heart& heart) {
-  for (const int signal : {SIGINT, SIGHUP, SIGUSR1, SIGUSR2}) {
-    std::signal(signal, SIG_IGN);
-  }
-  std::signal(SIGTERM, [](int) { told_to_end = true; });
-  return WorkerLoop(rank, std::clamp<std::size_t>(slots, 1, kMaxSlots), channel, heart).run();
+void WorkerLoop::rest() {
+  state_->rest();
 }
 
-std::string this_place() {
-  std::array<char, 64> space{};
-  [[maybe_unused]] const ssize_t size = readlink("/proc/self/ns/pid", space.data(), space.size() - 1);
-  return fmt::format("{}/{}/{}", host_name(), first_line("/proc/sys/kernel/random/boot_id"), space.data());
+Machine::Clock::time_point WorkerLoop::next_time() const {
+  return state_->next_time();
 }
 
-std::uint64_t start_time_of(std::uint32_t pid) {
-  const std::string line = first_line(fmt::format("/proc/{}/stat", pid).c_str());
-  // Behind the name, which may hold blanks and brackets: state, then 18 more fields, then the start time.
-  const std::size_t name_end = line.rfind(')');
-  if (name_end == std::string::npos || name_end + 2 >= line.size() || line[name_end + 2] == 'Z' ||
-      line[name_end + 2] == 'X') {
-    return 0;
+std::optional<int> WorkerLoop::status() const {
+  return state_->status();
+}
+
+int run_worker(int rank, std::size_t slots, Channel& channel, Heart& heart) {
+  hear_stop_signals([](int) { told_to_end.note(); });
+  WorkerLoop loop(rank, slots, {channel, heart, real_machine(), nullptr});
+  while (!loop.status()) {
+    if (!loop.step() && !loop.status()) {
+      loop.rest();
+    }
   }
-  std::istringstream fields(line.substr(name_end + 2));
-  std::string field;
-  for (int i = 0; i < 20 && fields >> field; ++i) {
-  }
-  return std::strtoull(field.c_str(), nullptr, 10);
+  return *loop.status();
 }
 
 }  // namespace lockstep::worker

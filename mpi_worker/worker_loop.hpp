@@ -2,22 +2,57 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
-#include <string>
+#include <functional>
+#include <memory>
+#include <optional>
 
 #include "mpi_worker/channel.hpp"
+#include "mpi_worker/fence.hpp"
 #include "mpi_worker/heart.hpp"
+#include "mpi_worker/machine.hpp"
+#include "mpi_worker/settings.hpp"
+#include "mpi_worker/spool.hpp"
+#include "mpi_worker/task_runner.hpp"
 
 namespace lockstep::worker {
 
-/// Runs until rank 0 says stop or is missed for too long (design, wall 8). Does not end by TERM, INT, HUP, USR1 and
-/// USR2: rank 0 hears them too and decides. Returns 0 where rank 0 ended it, 1 where it gave up. Nothing of its tasks
-/// is left then. Calls come from one thread, which must live on until the process ends.
-int run_worker(int rank, std::size_t slots, Channel& channel, const Heart& heart);
+/// Makes what runs the tasks; borrows the settings and the spool (null: there is none).
+using MakeRunner =
+    std::function<std::unique_ptr<TaskRunner>(const RunSettings&, const Place&, std::size_t, Spool*, const Fence&)>;
 
-/// The machine since its boot, and the container: where two processes have the same, each can see the other.
-std::string this_place();
-/// When a process here was started, in the kernel's own units; 0: there is no such process (any more).
-std::uint64_t start_time_of(std::uint32_t pid);
+/// The loop of one rank, turn by turn. One thread, which must live on until the process ends where tasks are processes.
+class WorkerLoop {
+ public:
+  /// Borrowed, all of it.
+  struct Parts {
+    Channel& channel;
+    Heart& heart;
+    Machine& machine;
+    MakeRunner make_runner;  ///< null: processes of this one
+  };
+  /// Says hello to rank 0.
+  WorkerLoop(int rank, std::size_t slots, Parts parts);
+  /// Kills what still runs.
+  ~WorkerLoop();
+  WorkerLoop(const WorkerLoop&) = delete;
+  WorkerLoop& operator=(const WorkerLoop&) = delete;
+
+  /// Does what can be done without waiting. False: there was nothing.
+  bool step();
+  /// Waits for what the next step may find, not for long.
+  void rest();
+  /// When the next step has something to do though no message has come; max(): never. Beats are not counted in.
+  Machine::Clock::time_point next_time() const;
+  /// Once it is over: 0 where rank 0 ended it, 1 where it gave up. Nothing of its tasks is left then.
+  std::optional<int> status() const;
+
+ private:
+  class State;
+  std::unique_ptr<State> state_;
+};
+
+/// Steps until rank 0 says stop or is missed for too long (design, wall 8): the loop's status. Does not end by the
+/// signals of told_to_end.hpp: rank 0 hears them too and decides.
+int run_worker(int rank, std::size_t slots, Channel& channel, Heart& heart);
 
 }  // namespace lockstep::worker

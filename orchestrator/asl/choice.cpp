@@ -329,6 +329,23 @@ std::optional<Operator> find_operator(std::string_view name) {
   return std::nullopt;
 }
 
+std::vector<std::string> operator_names() {
+  std::vector<std::string> names{"StringMatches"};
+  for (const TypeTest& test : kTypeTests) {
+    names.emplace_back(test.name);
+  }
+  for (const Family& family : kFamilies) {
+    for (const Relation& relation : kRelations) {
+      for (const char* form : {"", "Path"}) {
+        if (std::string name = fmt::format("{}{}{}", family.name, relation.name, form); find_operator(name)) {
+          names.push_back(std::move(name));
+        }
+      }
+    }
+  }
+  return names;
+}
+
 StringPattern::StringPattern(std::string_view pattern) : parts_(1) {
   for (std::size_t i = 0; i < pattern.size(); ++i) {
     const char c = pattern[i];

@@ -40,6 +40,8 @@ struct Operator {
 /// Nothing where `name` is no operator.
 std::optional<Operator> find_operator(std::string_view name);
 
+std::vector<std::string> operator_names();
+
 /// A pattern of StringMatches: `*` stands for any characters, `\*` and `\\` for themselves.
 class StringPattern {
  public:

@@ -11,6 +11,12 @@ bool is_combinator(std::string_view key) {
   return key == "And" || key == "Or" || key == "Not";
 }
 
+std::vector<std::string> rule_fields() {
+  std::vector<std::string> names = operator_names();
+  names.insert(names.end(), {"Variable", "Next", "Assign", "And", "Or", "Not", "Comment"});
+  return names;
+}
+
 }  // namespace
 
 Choice Reader::read_choice(const Object& object, State& state) {
@@ -75,7 +81,7 @@ ConditionPtr Reader::read_condition(const Object& rule, bool nested) {
     } else if (key == "Condition" || key == "Output") {
       other_language(rule, key);
     } else if (key != "Variable" && key != "Comment" && (nested || (key != "Next" && key != "Assign"))) {
-      unsupported(rule, key);
+      unsupported(rule, key, rule_fields());
     }
   }
   if (operators > 1) {
@@ -212,7 +218,7 @@ ConditionPtr Reader::read_jsonata_condition(const Object& rule) {
     if (key == "Variable" || is_combinator(key) || find_operator(key).has_value()) {
       other_language(rule, key);
     } else if (key != "Condition" && key != "Next" && key != "Assign" && key != "Output" && key != "Comment") {
-      unsupported(rule, key);
+      unsupported(rule, key, {"Condition", "Next", "Assign", "Output", "Comment"});
     }
   }
   require(rule, {"Condition"});

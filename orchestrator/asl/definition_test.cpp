@@ -274,6 +274,20 @@ INSTANTIATE_TEST_SUITE_P(
              one(R"({"Type":"Parallel","End":true,"Assign":{"v":1},"Branches":[{"StartAt":"I","States":{
                 "I":{"Type":"Pass","End":true,"Assign":{"v":2}}}}]})"),
              {schema("/States/S/Branches[0]/States/I/Assign/v", "Variable 'v' is already assigned in an outer scope")}},
+        Case{"VariableOfTheCatchOfWhatIsAround",
+             R"({"StartAt":"S","States":{"S":{"Type":"Parallel","End":true,
+                "Catch":[{"ErrorEquals":["States.ALL"],"Assign":{"v":1},"Next":"E"}],
+                "Branches":[{"StartAt":"M","States":{"M":{"Type":"Map","End":true,"Assign":{"v":2},
+                "Catch":[{"ErrorEquals":["States.ALL"],"Assign":{"w":1},"Next":"C"}],"ItemProcessor":{"StartAt":"I",
+                "States":{"I":{"Type":"Pass","End":true,"Assign":{"w":2}}}}},"C":{"Type":"Succeed"}}}]},
+                "E":{"Type":"Succeed"}}})",
+             {}},
+        Case{"VariableOfTheCatchOfAnother",
+             R"({"StartAt":"S","States":{"S":{"Type":"Parallel","Next":"T","Branches":[{"StartAt":"I","States":{
+                "I":{"Type":"Pass","End":true,"Assign":{"v":2}}}}]},
+                "T":{"Type":"Task","Resource":"job:t","End":true,
+                "Catch":[{"ErrorEquals":["States.ALL"],"Assign":{"v":1},"Next":"E"}]},"E":{"Type":"Succeed"}}})",
+             {schema("/States/S/Branches[0]/States/I/Assign/v", "Variable 'v' is already assigned in an outer scope")}},
         Case{"VariableOfADistributedMapIsItsOwn",
              one(R"({"Type":"Map","End":true,"Assign":{"v":1},"ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED",
                 "ExecutionType":"STANDARD"},"StartAt":"I","States":{"I":{"Type":"Pass","End":true,"Assign":{"v":2}}}}})"),
@@ -559,7 +573,16 @@ INSTANTIATE_TEST_SUITE_P(
              {schema("/States/S/ResultWriter", "These fields are required: [Parameters]")}},
         Case{"WriterConfigAlone",
              map(kDistributed, R"(,"ResultWriter":{"WriterConfig":{"Transformation":"FLATTEN","OutputType":"JSONL"}})"),
-             {}}),
+             {}},
+        Case{"WriterHdf5",
+             map(kDistributed,
+                 R"(,"ResultWriter":{"Resource":"arn:aws:states:::s3:putObject","Parameters":{"Bucket":"b"},
+                "WriterConfig":{"OutputType":"HDF5"}})"),
+             {}},
+        Case{"WriterHdf5Alone",
+             map(kDistributed, R"(,"ResultWriter":{"WriterConfig":{"OutputType":"HDF5"}})"),
+             {schema("/States/S/ResultWriter/WriterConfig/OutputType",
+                     "HDF5 is a form of files: the field [Resource] is required")}}),
     case_name);
 
 INSTANTIATE_TEST_SUITE_P(

@@ -11,6 +11,10 @@ constexpr Types bit(StateType type) {
   return static_cast<Types>(1U << static_cast<unsigned>(type));
 }
 
+constexpr auto kTypes =
+    std::to_array<StateType>({StateType::task, StateType::pass, StateType::choice, StateType::wait, StateType::succeed,
+                              StateType::fail, StateType::parallel, StateType::map});
+
 constexpr Types kTask = bit(StateType::task);
 constexpr Types kPass = bit(StateType::pass);
 constexpr Types kChoice = bit(StateType::choice);
@@ -98,9 +102,26 @@ FieldUse field_use(StateType type, QueryLanguage language, std::string_view fiel
   return FieldUse::unsupported;
 }
 
+std::vector<std::string> field_names(StateType type, QueryLanguage language) {
+  std::vector<std::string> names;
+  for (const Field& known : kFields) {
+    if (((language == QueryLanguage::jsonpath ? known.jsonpath : known.jsonata) & bit(type)) != 0) {
+      names.emplace_back(known.name);
+    }
+  }
+  return names;
+}
+
+std::vector<std::string> state_type_names() {
+  std::vector<std::string> names;
+  for (const StateType type : kTypes) {
+    names.emplace_back(to_string(type));
+  }
+  return names;
+}
+
 std::optional<StateType> find_state_type(std::string_view name) {
-  for (const StateType type : {StateType::task, StateType::pass, StateType::choice, StateType::wait, StateType::succeed,
-                               StateType::fail, StateType::parallel, StateType::map}) {
+  for (const StateType type : kTypes) {
     if (to_string(type) == name) {
       return type;
     }

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "asl/model.hpp"
 
@@ -16,7 +18,11 @@ enum class FieldUse : std::uint8_t {
 
 FieldUse field_use(StateType type, QueryLanguage language, std::string_view field);
 
+/// Those that are allowed.
+std::vector<std::string> field_names(StateType type, QueryLanguage language);
+
 /// Nothing where `name` is no state type.
 std::optional<StateType> find_state_type(std::string_view name);
+std::vector<std::string> state_type_names();
 
 }  // namespace lockstep::asl

@@ -41,9 +41,9 @@ void Graph::add_transition(ScopeId scope, StateId from, Slot slot, std::size_t i
   graph.transitions.push_back({from, slot, index, std::string(target), place.relative_to(*graph.place)});
 }
 
-void Graph::add_assignment(ScopeId scope, std::string_view name, const Place& place) {
+void Graph::add_assignment(ScopeId scope, std::string_view name, const Place& place, StateId catching) {
   ScopeGraph& graph = scopes_[index_of(scope)];
-  graph.assignments.push_back({std::string(name), place.relative_to(*graph.place)});
+  graph.assignments.push_back({std::string(name), place.relative_to(*graph.place), catching});
 }
 
 void Graph::resolve() {
@@ -56,16 +56,19 @@ void Graph::resolve() {
 
 void Graph::resolve_scope(ScopeId id, ScopeGraph& scope) {
   std::unordered_map<std::string_view, StateId> by_name;
+  std::vector<std::string> names;
   for (const Named& state : scope.states) {
     by_name.emplace(state.name, state.id);
+    names.push_back(state.name);
   }
   const auto find = [&](const std::string& name, std::string_view location) {
     const auto found = by_name.find(name);
     if (found != by_name.end()) {
       return found->second;
     }
+    // AWS says 'Next' of every field.
     report_.graph_error(kMissingTarget, fmt::format("{}/{}", scope.location, location),
-                        fmt::format("Missing 'Next' target: {}", shortened(name)));
+                        fmt::format("Missing 'Next' target: {}", shortened(name)), hint_for(name, names));
     return StateId::none;
   };
 
@@ -84,6 +87,17 @@ void Graph::resolve_scope(ScopeId id, ScopeGraph& scope) {
     return;
   }
   check_reachable(id, scope);
+}
+
+std::string Graph::hint_for(const std::string& name, const std::vector<std::string>& names) {
+  if (!hints_.take()) {
+    return {};
+  }
+  const bool is_elsewhere = std::any_of(scopes_.begin(), scopes_.end(), [&](const ScopeGraph& scope) {
+    return std::any_of(scope.states.begin(), scope.states.end(), [&](const Named& one) { return one.name == name; });
+  });
+  return is_elsewhere ? fmt::format("'{}' is there, but not in the same Map or Parallel branch", shortened(name))
+                      : hints_.of(name, names);
 }
 
 void Graph::fill(const Transition& transition) {
@@ -143,18 +157,23 @@ void Graph::check_unique_names() {
 }
 
 void Graph::check_assignments() {
-  std::vector<std::unordered_set<std::string_view>> assigned(scopes_.size());
+  using ByName = std::unordered_map<std::string_view, std::vector<StateId>>;  // whose Catch assigns it; none: an Assign
+  std::vector<ByName> assigned(scopes_.size());
   for (std::size_t i = 0; i < scopes_.size(); ++i) {
     for (const Assignment& assignment : scopes_[i].assignments) {
-      assigned[i].insert(assignment.name);
+      assigned[i][assignment.name].push_back(assignment.catching);
     }
   }
   for (std::size_t i = 0; i < scopes_.size(); ++i) {
     for (const Assignment& assignment : scopes_[i].assignments) {
       std::size_t inner = i;
       while (!scopes_[inner].fresh_variables && machine_.scopes[inner].owner != StateId::none) {
-        inner = index_of(machine_.state(machine_.scopes[inner].owner).scope);
-        if (assigned[inner].contains(assignment.name)) {
+        const StateId owner = machine_.scopes[inner].owner;
+        inner = index_of(machine_.state(owner).scope);
+        const auto outer = assigned[inner].find(assignment.name);
+        // What the Catch of a Parallel or Map assigns, its branches may, too: they are over by then.
+        if (outer != assigned[inner].end() &&
+            std::any_of(outer->second.begin(), outer->second.end(), [&](StateId by) { return by != owner; })) {
           report_.graph_error(
               kSchema, fmt::format("{}/{}", scopes_[i].location, assignment.location),
               fmt::format("Variable '{}' is already assigned in an outer scope", shortened(assignment.name)));

@@ -29,8 +29,8 @@ class Graph {
   void add_terminal(ScopeId scope) { scopes_[static_cast<std::size_t>(scope)].terminal = true; }
   /// Something in the scope could not be read: what seems unreachable, or without an end, may be neither.
   void set_incomplete(ScopeId scope) { scopes_[static_cast<std::size_t>(scope)].incomplete = true; }
-  /// A variable that a state of `scope` assigns.
-  void add_assignment(ScopeId scope, std::string_view name, const Place& place);
+  /// A variable that a state of `scope` assigns; `catching`: the state whose Catch does.
+  void add_assignment(ScopeId scope, std::string_view name, const Place& place, StateId catching = StateId::none);
 
   /// Fills every target of the machine in, and reports what is wrong.
   void resolve();
@@ -51,6 +51,7 @@ class Graph {
   struct Assignment {
     std::string name;
     std::string location;  // within the scope
+    StateId catching;      // none: by an Assign that is no Catch's
   };
   struct ScopeGraph {
     const Place* place = nullptr;  // while the scope is read
@@ -65,6 +66,8 @@ class Graph {
   };
 
   void resolve_scope(ScopeId id, ScopeGraph& scope);
+  /// What may have been meant by a target that is none of its scope's `names`.
+  std::string hint_for(const std::string& name, const std::vector<std::string>& names);
   void fill(const Transition& transition);
   void check_reachable(ScopeId id, const ScopeGraph& scope);
   void check_unique_names();
@@ -72,6 +75,7 @@ class Graph {
 
   StateMachine& machine_;
   Report& report_;
+  Hints hints_;
   std::vector<ScopeGraph> scopes_;
 };
 

@@ -115,7 +115,7 @@ void Reader::read_catch(const Object& object, State& state) {
     } else {
       catcher.result_path = read_result_path(handler);
     }
-    catcher.assign = read_assign(handler, caught);
+    catcher.assign = read_assign(handler, caught, state.id);
   }
 }
 

@@ -7,9 +7,9 @@
 namespace lockstep::asl {
 namespace {
 
-class TestEnvironment final : public query::Environment {
+class JsonataEnvironment final : public query::Environment {
  public:
-  explicit TestEnvironment(const std::string& json) { input = *Value::from_text(json); }
+  explicit JsonataEnvironment(const std::string& json) { input = *Value::from_text(json); }
   const Value& context() const override { return context_; }
   std::uint64_t random() const override { return 0; }
 
@@ -18,13 +18,13 @@ class TestEnvironment final : public query::Environment {
 };
 
 /// A machine in JSONata with `states` in it, the first of which is S.
-ParsedDefinition parsed(const std::string& states) {
+ParsedDefinition parsed_jsonata(const std::string& states) {
   return parse_definition(R"({"QueryLanguage":"JSONata","StartAt":"S","States":{)" + states + "}}");
 }
 
 std::vector<std::string> found(const std::string& states) {
   std::vector<std::string> list;
-  for (const Diagnostic& diagnostic : parsed(states).diagnostics) {
+  for (const Diagnostic& diagnostic : parsed_jsonata(states).diagnostics) {
     list.push_back(diagnostic.code + " @ " + diagnostic.location + ": " + diagnostic.message);
   }
   return list;
@@ -51,7 +51,7 @@ TEST(JsonataDefinition, SaysWhereAnExpressionDoesNotParse) {
 }
 
 TEST(JsonataDefinition, KnowsWhereResultAndErrorOutputExist) {
-  EXPECT_NE(parsed(R"("S":{"Type":"Task","Resource":"job:a","Output":"{% $states.result %}",
+  EXPECT_NE(parsed_jsonata(R"("S":{"Type":"Task","Resource":"job:a","Output":"{% $states.result %}",
                       "Assign":{"r":"{% $states.result.x %}"},"Catch":[{"ErrorEquals":["States.ALL"],"Next":"E",
                       "Output":"{% $states.errorOutput.Error %}","Assign":{"e":"{% $states.errorOutput %}"}}],
                       "End":true},"E":{"Type":"Succeed"})")
@@ -67,7 +67,7 @@ TEST(JsonataDefinition, KnowsWhereResultAndErrorOutputExist) {
 }
 
 TEST(JsonataDefinition, CompilesEveryFieldThatTakesAnExpression) {
-  const ParsedDefinition result = parsed(R"(
+  const ParsedDefinition result = parsed_jsonata(R"(
     "S":{"Type":"Map","Items":"{% $states.input.items %}","ItemSelector":{"i":"{% $states.context.Map.Item.Value %}"},
       "MaxConcurrency":"{% $n %}","ToleratedFailureCount":"{% 2 %}","ToleratedFailurePercentage":12.5,
       "ItemReader":{"Resource":"arn:aws:states:::s3:getObject","Arguments":{"Bucket":"{% $bucket %}"},
@@ -91,12 +91,12 @@ TEST(JsonataDefinition, CompilesEveryFieldThatTakesAnExpression) {
 }
 
 TEST(JsonataDefinition, WantsABooleanOfACondition) {
-  const ParsedDefinition result = parsed(R"("S":{"Type":"Choice","Choices":[
+  const ParsedDefinition result = parsed_jsonata(R"("S":{"Type":"Choice","Choices":[
     {"Condition":"{% $states.input.a > 1 %}","Next":"E"},{"Condition":"{% $states.input.a %}","Next":"E"},
     {"Condition":true,"Next":"E"}]},"E":{"Type":"Succeed"})");
   ASSERT_NE(result.machine, nullptr);
   const auto& rules = std::get<Choice>(result.machine->states[0].detail).rules;
-  const TestEnvironment environment(R"({"a":2})");
+  const JsonataEnvironment environment(R"({"a":2})");
   EXPECT_TRUE(*rules[0].condition->test(environment));
   const auto failed = rules[1].condition->test(environment);
   ASSERT_FALSE(failed.has_value());
@@ -109,12 +109,12 @@ TEST(JsonataDefinition, WantsABooleanOfACondition) {
 }
 
 TEST(JsonataDefinition, WantsAnArrayOfItems) {
-  const ParsedDefinition result = parsed(R"("S":{"Type":"Map","Items":"{% $states.input %}","ItemProcessor":{
+  const ParsedDefinition result = parsed_jsonata(R"("S":{"Type":"Map","Items":"{% $states.input %}","ItemProcessor":{
     "StartAt":"I","States":{"I":{"Type":"Pass","End":true}}},"End":true})");
   ASSERT_NE(result.machine, nullptr);
   const auto& map = std::get<Map>(result.machine->states[0].detail);
-  EXPECT_TRUE(map.items->evaluate(TestEnvironment("[1]")).has_value());
-  const auto failed = map.items->evaluate(TestEnvironment(R"({"a": 2})"));
+  EXPECT_TRUE(map.items->evaluate(JsonataEnvironment("[1]")).has_value());
+  const auto failed = map.items->evaluate(JsonataEnvironment(R"({"a": 2})"));
   ASSERT_FALSE(failed.has_value());
   EXPECT_EQ(failed.error().location, "Items");
   EXPECT_EQ(
@@ -125,7 +125,7 @@ TEST(JsonataDefinition, WantsAnArrayOfItems) {
 
 TEST(JsonataDefinition, LeavesCredentialsUncheckedAsAwsDoes) {
   const ParsedDefinition result =
-      parsed(R"("S":{"Type":"Task","Resource":"job:a","Credentials":{"RoleArn":"{% role %}"},"End":true})");
+      parsed_jsonata(R"("S":{"Type":"Task","Resource":"job:a","Credentials":{"RoleArn":"{% role %}"},"End":true})");
   EXPECT_NE(result.machine, nullptr);
   ASSERT_EQ(result.diagnostics.size(), 1U);
   EXPECT_EQ(result.diagnostics[0].severity, Severity::warning);

@@ -216,10 +216,20 @@ ItemReader Reader::read_item_reader(const Object& object) {
 void Reader::read_reader_config(const Object& config, ItemReader& reader) {
   check_keys(config, {"InputType", "Transformation", "ManifestType", "CSVHeaderLocation", "CSVHeaders", "CSVDelimiter",
                       "ItemsPointer", "MaxItems", "MaxItemsPath", "Comment"});
-  reader.input_type =
-      text_or_empty(read_choice_of(config, "InputType", {"CSV", "JSON", "JSONL", "PARQUET", "MANIFEST"}));
+  // HDF5 and LINES are not AWS's.
+  reader.input_type = text_or_empty(
+      read_choice_of(config, "InputType", {"CSV", "JSON", "JSONL", "PARQUET", "MANIFEST", "HDF5", "LINES"}));
+  if (reader.input_type == "PARQUET") {
+    report_.beyond_this_version(Place(config.place, "InputType"),
+                                "This version cannot read Parquet files: convert them to CSV, JSONL or HDF5");
+  }
   reader.transformation = text_or_empty(read_choice_of(config, "Transformation", {"NONE", "LOAD_AND_FLATTEN"}));
   reader.manifest_type = text_or_empty(read_choice_of(config, "ManifestType", {"ATHENA_DATA", "S3_INVENTORY"}));
+  if (reader.manifest_type == "ATHENA_DATA") {
+    report_.beyond_this_version(Place(config.place, "ManifestType"),
+                                "This version cannot read manifests of Athena: read the data files that it names with "
+                                "s3:listObjectsV2 and LOAD_AND_FLATTEN");
+  }
   reader.csv_header_location = text_or_empty(read_choice_of(config, "CSVHeaderLocation", {"FIRST_ROW", "GIVEN"}));
   reader.csv_delimiter =
       text_or_empty(read_choice_of(config, "CSVDelimiter", {"COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"}));
@@ -326,7 +336,10 @@ ResultWriter Reader::read_result_writer(const Object& object) {
   check_keys(config_object, {"Transformation", "OutputType", "Comment"});
   writer.transformation =
       text_or_empty(read_choice_of(config_object, "Transformation", {"NONE", "COMPACT", "FLATTEN"}));
-  writer.output_type = text_or_empty(read_choice_of(config_object, "OutputType", {"JSON", "JSONL"}));
+  writer.output_type = text_or_empty(read_choice_of(config_object, "OutputType", {"JSON", "JSONL", "HDF5"}));
+  if (writer.output_type == "HDF5" && !inner.has("Resource")) {
+    report_.schema(Place(config_place, "OutputType"), "HDF5 is a form of files: the field [Resource] is required");
+  }
   return writer;
 }
 

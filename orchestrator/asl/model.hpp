@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "asl/resource.hpp"
 #include "query/expression.hpp"
 #include "query/jsonpath/path.hpp"
 #include "value/time.hpp"
@@ -81,7 +82,7 @@ struct ComputedNumber {
 };
 
 struct Task {
-  std::string resource;
+  Resource resource;
   std::optional<ComputedNumber> timeout_seconds;
   std::optional<ComputedNumber> heartbeat_seconds;
   ExpressionPtr credentials;

@@ -23,6 +23,20 @@ std::vector<std::string> codes(const ParsedDefinition& result) {
   return found;
 }
 
+TEST(ParseDefinition, StatesHaveALocation) {
+  const StateMachinePtr machine = parsed(R"({"StartAt":"A/B","States":{
+    "A/B":{"Type":"Parallel","End":true,"Branches":[
+      {"StartAt":"A1","States":{"A1":{"Type":"Succeed"}}},
+      {"StartAt":"A2","States":{"A2":{"Type":"Map","End":true,"Iterator":{"StartAt":"A3","States":{
+        "A3":{"Type":"Map","End":true,"ItemProcessor":{"StartAt":"A4","States":{"A4":{"Type":"Succeed"}}}}}}}}}]}}})");
+  ASSERT_NE(machine, nullptr);
+  EXPECT_THAT(
+      state_locations(*machine),
+      testing::ElementsAre("/States/A/B", "/States/A/B/Branches[0]/States/A1", "/States/A/B/Branches[1]/States/A2",
+                           "/States/A/B/Branches[1]/States/A2/Iterator/States/A3",
+                           "/States/A/B/Branches[1]/States/A2/Iterator/States/A3/ItemProcessor/States/A4"));
+}
+
 TEST(ParseDefinition, NumbersStatesAndScopesInTheOrderOfTheText) {
   const StateMachinePtr machine = parsed(R"({"StartAt":"B","States":{
     "A":{"Type":"Parallel","End":true,"Branches":[
@@ -102,6 +116,30 @@ TEST(ParseDefinition, KeepsWhatADistributedMapSays) {
   EXPECT_FALSE(map.batcher->max_input_bytes.has_value());
   EXPECT_EQ(map.writer->resource, "arn:aws:states:::s3:putObject");
   EXPECT_TRUE(map.tolerated_failure_percentage.has_value());
+}
+
+TEST(ParseDefinition, NamesTheItemsThatThisVersionCannotRead) {
+  const auto beyond = [](const std::string& config) {
+    std::vector<std::string> locations;
+    const ParsedDefinition result = parse_definition(
+        R"({"StartAt":"M","States":{"M":{"Type":"Map","End":true,"ItemReader":{
+        "Resource":"arn:aws:states:::s3:getObject","ReaderConfig":{)" +
+        config + R"(}},"ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"EXPRESS"},
+        "StartAt":"I","States":{"I":{"Type":"Succeed"}}}}}})");
+    EXPECT_NE(result.machine, nullptr) << config;
+    for (const Diagnostic& diagnostic : result.beyond_this_version) {
+      if (diagnostic.location.find("ReaderConfig") != std::string::npos) {
+        locations.push_back(diagnostic.location);
+      }
+    }
+    return locations;
+  };
+  const std::string at = "/States/M/ItemReader/ReaderConfig/";
+  EXPECT_THAT(beyond(R"("InputType":"PARQUET")"), testing::ElementsAre(at + "InputType"));
+  EXPECT_THAT(beyond(R"("ManifestType":"ATHENA_DATA","InputType":"CSV")"), testing::ElementsAre(at + "ManifestType"));
+  for (const char* type : {"JSON", "JSONL", "HDF5", "LINES", "MANIFEST"}) {
+    EXPECT_THAT(beyond("\"InputType\":\"" + std::string(type) + "\""), testing::IsEmpty()) << type;
+  }
 }
 
 TEST(ParseDefinition, ListsTheVariablesThatAStateReads) {

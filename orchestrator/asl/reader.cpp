@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "asl/fields.hpp"
+#include "value/utf8.hpp"
 
 namespace lockstep::asl {
 
@@ -11,11 +12,6 @@ namespace {
 constexpr std::size_t kMaxStateName = 80;
 /// States within states. AWS has such a limit too, but does not publish it.
 constexpr std::size_t kMaxStateDepth = 100;
-
-std::size_t characters(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
-}
 
 bool has_control_character(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -178,7 +174,8 @@ std::optional<StateType> Reader::read_type(const Object& object) {
   if (!found.has_value()) {
     report_.schema(Place(object.place, "Type"),
                    "The field 'Type' should have one of these values: [Task, Wait, Pass, Succeed, Fail, Choice, "
-                   "Parallel, Map]");
+                   "Parallel, Map]",
+                   type->is_string() ? hints_.of(type->as_string(), state_type_names()) : std::string());
   }
   return found;
 }
@@ -186,7 +183,7 @@ std::optional<StateType> Reader::read_type(const Object& object) {
 void Reader::check_state_name(std::string_view name, const Place& place) {
   if (name.empty()) {
     report_.error("INVALID_STATE_NAME", place, "The state name cannot be empty");
-  } else if (characters(name) > kMaxStateName) {
+  } else if (count_characters(name) > kMaxStateName) {
     report_.error("INVALID_STATE_NAME", place,
                   fmt::format("The state name '{}' is longer than {} characters", shortened(name), kMaxStateName));
   } else if (has_control_character(name)) {
@@ -208,7 +205,7 @@ bool Reader::check_state_fields(const Object& object, StateType type) {
         other_language(object, key);
         break;
       case FieldUse::unsupported:
-        unsupported(object, key);
+        unsupported(object, key, field_names(type, object.language));
         break;
     }
   }

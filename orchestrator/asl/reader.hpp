@@ -71,7 +71,7 @@ class Reader {
 
   // states.cpp
   Task read_task(const Object& object, bool express);
-  void check_resource(const Object& object, std::string_view resource, bool express);
+  void check_resource(const Object& object, const Resource& resource, bool express);
   ExpressionPtr read_credentials(const Object& object);
   Pass read_pass(const Object& object);
   Wait read_wait(const Object& object);
@@ -108,7 +108,8 @@ class Reader {
     return {node, place, object.state, object.language};
   }
   void wrong_type(const Place& place, std::string_view expected);
-  void unsupported(const Object& object, std::string_view key);
+  /// `known`: what there might have been instead.
+  void unsupported(const Object& object, std::string_view key, const std::vector<std::string>& known = {});
   void other_language(const Object& object, std::string_view key);
   void check_keys(const Object& object, std::initializer_list<std::string_view> allowed);
   void require(const Object& object, std::initializer_list<std::string_view> keys);
@@ -136,8 +137,9 @@ class Reader {
   ExpressionPtr read_jsonata(const Object& object, std::string_view key, const jsonata::FieldScope& scope = {});
   /// A field whose expression must come to a value of that kind.
   ExpressionPtr read_jsonata_as(const Object& object, std::string_view key, Kind expected);
-  /// Checks the names and notes who assigns them.
-  ExpressionPtr read_assign(const Object& object, const jsonata::FieldScope& scope = {});
+  /// Checks the names and notes who assigns them; `catching`: the state whose Catch `object` is of.
+  ExpressionPtr read_assign(const Object& object, const jsonata::FieldScope& scope = {},
+                            StateId catching = StateId::none);
 
   void warn_static_text(const Node& node, const Place& place, std::string_view code);
   bool warn_placeholder(const Node& node, const Place& place);
@@ -151,6 +153,7 @@ class Reader {
   Graph graph_;
   ScopeId scope_ = ScopeId::top;  // that is being read
   std::vector<std::string> labels_;
+  Hints hints_;
 };
 
 /// Whether a text looks like a path (`$.a`, `$$.Map`) or like an intrinsic call.

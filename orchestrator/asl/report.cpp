@@ -4,14 +4,16 @@
 
 #include <iterator>
 
+#include "value/nearest.hpp"
+
 namespace lockstep::asl {
 
 namespace {
 
 void add(std::vector<Diagnostic>& list, Severity severity, std::string_view code, std::string location,
-         std::string message) {
+         std::string message, std::string hint = {}) {
   if (list.size() < Report::kMost) {
-    list.push_back({severity, std::string(code), std::move(message), std::move(location)});
+    list.push_back({severity, std::string(code), std::move(message), std::move(location), 0, 0, std::move(hint)});
   }
 }
 
@@ -53,8 +55,10 @@ void Place::append(std::string& out, const Place* stop) const {
   }
 }
 
-void Report::schema(const Place& place, std::string message) {
-  error(kSchema, place, std::move(message));
+void Report::schema(const Place& place, std::string message, std::string hint) {
+  if (errors_.size() < kMost) {
+    add(errors_, Severity::error, kSchema, place.location(), std::move(message), std::move(hint));
+  }
 }
 
 void Report::error(std::string_view code, const Place& place, std::string message) {
@@ -77,8 +81,23 @@ void Report::warning(std::string_view code, std::string location, std::string me
   add(warnings_, Severity::warning, code, std::move(location), std::move(message));
 }
 
-void Report::graph_error(std::string_view code, std::string location, std::string message) {
-  add(graph_, Severity::error, code, std::move(location), std::move(message));
+void Report::graph_error(std::string_view code, std::string location, std::string message, std::string hint) {
+  add(graph_, Severity::error, code, std::move(location), std::move(message), std::move(hint));
+}
+
+void Report::beyond_this_version(const Place& place, std::string message) {
+  if (beyond_.size() < kMost) {
+    add(beyond_, Severity::error, kBeyond, place.location(), std::move(message));
+  }
+}
+
+std::string Hints::of(std::string_view word, const std::vector<std::string>& candidates) {
+  if (left_ == 0) {
+    return {};
+  }
+  --left_;
+  const std::string_view meant = nearest(word, candidates);
+  return meant.empty() ? std::string() : fmt::format("did you mean '{}'?", meant);
 }
 
 std::vector<Diagnostic> Report::take() {

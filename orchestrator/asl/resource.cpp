@@ -8,6 +8,7 @@ namespace lockstep::asl {
 
 namespace {
 
+constexpr std::string_view kJob = "job:";
 constexpr std::uint8_t kSync = 1;
 constexpr std::uint8_t kToken = 2;
 
@@ -101,10 +102,7 @@ bool is_lambda_function(std::string_view rest) {
   return !name.empty() && rest.find(':') == std::string_view::npos;
 }
 
-std::optional<ResourcePattern> take_suffix(std::string_view& action) {
-  const std::size_t dot = action.find('.');
-  const std::string_view suffix = dot == std::string_view::npos ? std::string_view{} : action.substr(dot);
-  action = action.substr(0, dot);
+std::optional<ResourcePattern> pattern_of(std::string_view suffix) {
   if (suffix.empty()) {
     return ResourcePattern::request_response;
   }
@@ -131,22 +129,24 @@ bool is_known(const Resource& resource) {
   return false;
 }
 
-Resource classify_states(std::string_view rest) {
-  Resource resource;
+void classify_states(std::string_view rest, Resource& resource) {
   resource.service = take_until(rest, ':');
   if (resource.service == "activity") {
+    resource.action = rest;
     resource.kind =
         !rest.empty() && rest.find(':') == std::string_view::npos ? ResourceKind::activity : ResourceKind::unknown;
-    return resource;
+    return;
   }
   const bool sdk = resource.service == "aws-sdk";
   if (sdk) {
     resource.service = take_until(rest, ':');
   }
-  resource.action = rest;
-  const std::optional<ResourcePattern> pattern = take_suffix(resource.action);
+  const std::size_t dot = std::min(rest.find('.'), rest.size());
+  resource.action = rest.substr(0, dot);
+  resource.suffix = rest.substr(dot);
+  const std::optional<ResourcePattern> pattern = pattern_of(resource.suffix);
   if (!pattern.has_value() || !is_word(resource.service) || !is_word(resource.action)) {
-    return resource;
+    return;
   }
   resource.pattern = *pattern;
   if (sdk) {
@@ -156,7 +156,6 @@ Resource classify_states(std::string_view rest) {
   } else if (is_known(resource)) {
     resource.kind = ResourceKind::integration;
   }
-  return resource;
 }
 
 bool is_s3(std::string_view resource, std::initializer_list<std::string_view> actions) {
@@ -178,13 +177,20 @@ bool is_s3(std::string_view resource, std::initializer_list<std::string_view> ac
 
 Resource classify_resource(std::string_view resource) {
   Resource result;
-  if (resource.starts_with("job:")) {
-    result.kind = resource.size() > 4 ? ResourceKind::job : ResourceKind::unknown;
+  result.text = resource;
+  if (resource.starts_with(kJob)) {
+    result.kind = resource.size() > kJob.size() ? ResourceKind::job : ResourceKind::unknown;
+    for (const std::string_view suffix : {".sync", ".sync:2", ".waitForTaskToken"}) {
+      if (resource.ends_with(suffix)) {
+        result.pattern = *pattern_of(suffix);
+        result.suffix = suffix;
+      }
+    }
     return result;
   }
   const std::optional<Arn> arn = parse_arn(resource);
   if (arn.has_value() && arn->service == "states") {
-    result = classify_states(arn->rest);
+    classify_states(arn->rest, result);
   } else if (arn.has_value() && arn->service == "lambda" && is_lambda_function(arn->rest)) {
     result.kind = ResourceKind::lambda;
   }
@@ -192,6 +198,21 @@ Resource classify_resource(std::string_view resource) {
     result.kind = ResourceKind::placeholder;
   }
   return result;
+}
+
+std::string Resource::history_type() const {
+  switch (kind) {
+    case ResourceKind::job:
+      return std::string(kJob.substr(0, kJob.size() - 1));
+    case ResourceKind::sdk:
+      return "aws-sdk:" + service;
+    default:
+      return service.empty() ? text : service;
+  }
+}
+
+std::string Resource::history_action() const {
+  return kind == ResourceKind::job ? text.substr(kJob.size()) : action + suffix;
 }
 
 bool is_item_source(std::string_view resource) {

@@ -19,6 +19,7 @@ TEST(Resource, KnowsLambdaFunctions) {
 
 TEST(Resource, KnowsActivities) {
   EXPECT_EQ(kind("arn:aws:states:eu-west-1:123456789012:activity:paint"), ResourceKind::activity);
+  EXPECT_EQ(classify_resource("arn:aws:states:eu-west-1:123456789012:activity:paint").action, "paint");
   EXPECT_EQ(kind("arn:aws:states:eu-west-1:123456789012:activity:"), ResourceKind::unknown);
 }
 
@@ -27,6 +28,7 @@ TEST(Resource, KnowsIntegrationsAndHowTheyCanBeWaitedFor) {
   EXPECT_EQ(batch.kind, ResourceKind::integration);
   EXPECT_EQ(batch.pattern, ResourcePattern::sync);
   EXPECT_EQ(batch.service, "batch");
+  EXPECT_EQ(batch.without_suffix(), "arn:aws:states:::batch:submitJob");
   EXPECT_EQ(batch.action, "submitJob");
   EXPECT_EQ(classify_resource("arn:aws:states:::states:startExecution.sync:2").pattern, ResourcePattern::sync);
   EXPECT_EQ(classify_resource("arn:aws:states:::lambda:invoke.waitForTaskToken").pattern,
@@ -56,11 +58,29 @@ TEST(Resource, KnowsSdkCalls) {
 TEST(Resource, KnowsJobsAndPlaceholders) {
   EXPECT_EQ(kind("job:melt"), ResourceKind::job);
   EXPECT_EQ(kind("job:"), ResourceKind::unknown);
+  EXPECT_EQ(classify_resource("job:a.waitForTaskToken").pattern, ResourcePattern::wait_for_task_token);
+  EXPECT_EQ(classify_resource("job:a.waitForTaskToken").without_suffix(), "job:a");
+  EXPECT_EQ(classify_resource("job:a.b").without_suffix(), "job:a.b");
   EXPECT_EQ(kind("${ResizeFunction}"), ResourceKind::placeholder);
   EXPECT_EQ(kind("arn:aws:lambda:#{AWS::Region}:#{AWS::AccountId}:function:resize"), ResourceKind::placeholder);
   EXPECT_EQ(kind("arn:${AWS::Partition}:states:::sns:publish"), ResourceKind::placeholder);
   EXPECT_EQ(kind("resize"), ResourceKind::unknown);
   EXPECT_EQ(kind("arn:aws:s3:::bucket"), ResourceKind::unknown);
+}
+
+TEST(Resource, IsCalledInHistoryAsOnAws) {
+  const Resource call = classify_resource("arn:aws:states:::aws-sdk:sfn:startExecution.waitForTaskToken");
+  EXPECT_EQ(call.history_type(), "aws-sdk:sfn");
+  EXPECT_EQ(call.history_action(), "startExecution.waitForTaskToken");
+  EXPECT_EQ(classify_resource("job:melt").history_type(), "job");
+  EXPECT_EQ(classify_resource("job:melt").history_action(), "melt");
+}
+
+TEST(Resource, HasATokenWhereItIsAnsweredFromOutside) {
+  EXPECT_TRUE(classify_resource("arn:aws:states:::sqs:sendMessage.waitForTaskToken").has_token());
+  EXPECT_TRUE(classify_resource("arn:aws:states:eu-west-1:123456789012:activity:paint").has_token());
+  EXPECT_FALSE(classify_resource("arn:aws:states:::batch:submitJob.sync").has_token());
+  EXPECT_FALSE(classify_resource("job:melt").has_token());
 }
 
 TEST(Resource, KnowsWhereItemsComeFrom) {

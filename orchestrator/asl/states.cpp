@@ -9,6 +9,7 @@
 #include "asl/reader.hpp"
 #include "asl/resource.hpp"
 #include "query/template.hpp"
+#include "value/nearest.hpp"
 
 namespace lockstep::asl {
 
@@ -21,10 +22,31 @@ constexpr auto kTextIntrinsics =
 
 constexpr std::size_t kLongestArn = 300;
 
+/// What is no ARN was probably meant for a job of ours.
+std::string job_meant(std::string_view resource) {
+  const std::size_t colon = resource.find(':');
+  const std::string_view scheme = resource.substr(0, colon == std::string_view::npos ? 0 : colon);
+  const std::string_view name = resource.substr(scheme.size() + (scheme.empty() ? 0 : 1));
+  const bool is_slip = scheme.empty() || nearest(scheme, {"job"}) == "job";
+  const std::string meant = fmt::format("job:{}", name);
+  return is_slip && classify_resource(meant).kind == ResourceKind::job ? fmt::format("did you mean '{}'?", meant)
+                                                                       : std::string();
+}
+
 bool gives_text(std::string_view call) {
   const std::string_view name = call.substr(0, call.find('('));
   return call.starts_with('$') ||
          std::find(kTextIntrinsics.begin(), kTextIntrinsics.end(), name) != kTextIntrinsics.end();
+}
+
+/// The FunctionName of a lambda:invoke, where it is not computed.
+std::optional<std::string> constant_function(const Object& object, const Resource& resource) {
+  const Node* payload =
+      resource.is_lambda_invoke() ? object.find(object.jsonata() ? "Arguments" : "Parameters") : nullptr;
+  const Node* function = payload != nullptr && payload->is_object() ? payload->find("FunctionName") : nullptr;
+  const bool constant = function != nullptr && function->is_string() &&
+                        !(object.jsonata() && jsonata::is_expression_string(function->as_string()));
+  return constant ? std::optional<std::string>(function->as_string()) : std::nullopt;
 }
 
 }  // namespace
@@ -33,8 +55,9 @@ Task Reader::read_task(const Object& object, bool express) {
   Task task;
   require(object, {"Resource"});
   if (const auto resource = read_string(object, "Resource"); resource.has_value()) {
-    task.resource = std::string(*resource);
-    check_resource(object, *resource, express);
+    task.resource = classify_resource(*resource);
+    task.resource.function = constant_function(object, task.resource);
+    check_resource(object, task.resource, express);
   }
   task.timeout_seconds = read_computed(object, "TimeoutSeconds", {1, kMaxSeconds});
   task.heartbeat_seconds = read_computed(object, "HeartbeatSeconds", {1, kMaxSeconds});
@@ -48,27 +71,28 @@ Task Reader::read_task(const Object& object, bool express) {
   return task;
 }
 
-void Reader::check_resource(const Object& object, std::string_view resource, bool express) {
+void Reader::check_resource(const Object& object, const Resource& resource, bool express) {
   const Place place(object.place, "Resource");
-  if (resource.empty()) {
+  if (resource.text.empty()) {
     report_.schema(place, "Value cannot be empty");
     return;
   }
-  const Resource known = classify_resource(resource);
-  if (known.kind == ResourceKind::unknown) {
-    report_.schema(place, fmt::format("The resource provided {} is not recognized. The value is not a valid resource "
-                                      "ARN, or the resource is not available in this region.",
-                                      shortened(resource, kLongestArn)));
+  if (resource.kind == ResourceKind::unknown) {
+    report_.schema(place,
+                   fmt::format("The resource provided {} is not recognized. The value is not a valid resource "
+                               "ARN, or the resource is not available in this region.",
+                               shortened(resource.text, kLongestArn)),
+                   job_meant(resource.text));
     return;
   }
   if (!express) {
     return;
   }
-  if (known.kind == ResourceKind::activity) {
+  if (resource.kind == ResourceKind::activity) {
     report_.schema(place, "Express state machine does not support Activity ARN");
-  } else if (known.pattern == ResourcePattern::sync) {
+  } else if (resource.pattern == ResourcePattern::sync) {
     report_.schema(place, "Express state machine does not support '.sync' service integration");
-  } else if (known.pattern == ResourcePattern::wait_for_task_token) {
+  } else if (resource.pattern == ResourcePattern::wait_for_task_token) {
     // The blank at the end is AWS's.
     report_.schema(place, "Express state machine does not support '.waitForTaskToken' service integration ");
   }

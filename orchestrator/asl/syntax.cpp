@@ -17,7 +17,7 @@ std::string source_of(std::string_view text) {
   std::size_t characters = 0;
   std::size_t cut = text.size();
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if ((static_cast<unsigned char>(text[i]) & 0xC0U) != 0x80U) {
+    if (starts_character(text[i])) {
       if (characters == kMostOfSource) {
         cut = std::min(cut, i);
       }
@@ -42,32 +42,11 @@ Position position_of(std::string_view text, std::size_t offset) {
     if (c == '\n') {
       ++position.line;
       position.column = 1;
-    } else if ((static_cast<unsigned char>(c) & 0xC0U) != 0x80U) {
+    } else if (starts_character(c)) {
       ++position.column;
     }
   }
   return position;
-}
-
-/// Bytes of the character that `text` starts with; 0 where it is none. Requires that `text` is not empty.
-std::size_t character_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) -> unsigned {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
-  };
-  const auto follows = [&](std::size_t i) { return (byte(i) & 0xC0U) == 0x80U; };
-  const unsigned lead = byte(0);
-  if (lead < 0x80) {
-    return 1;
-  }
-  if (lead >= 0xC2 && lead < 0xE0 && follows(1)) {
-    return 2;
-  }
-  const bool surrogate_or_overlong = (lead == 0xE0 && byte(1) < 0xA0) || (lead == 0xED && byte(1) > 0x9F);
-  if (lead >= 0xE0 && lead < 0xF0 && follows(1) && follows(2) && !surrogate_or_overlong) {
-    return 3;
-  }
-  const bool out_of_range = (lead == 0xF0 && byte(1) < 0x90) || (lead == 0xF4 && byte(1) > 0x8F);
-  return lead >= 0xF0 && lead < 0xF5 && follows(1) && follows(2) && follows(3) && !out_of_range ? 4 : 0;
 }
 
 /// Where the innermost array or object starts that is still open at the end of `text`.
@@ -91,28 +70,6 @@ std::size_t last_open(std::string_view text) {
 }
 
 }  // namespace
-
-std::string as_utf8(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  while (!text.empty()) {
-    const std::size_t length = character_length(text);
-    out += length == 0 ? std::string_view("\xEF\xBF\xBD") : text.substr(0, length);
-    text.remove_prefix(std::max<std::size_t>(length, 1));
-  }
-  return out;
-}
-
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t length = character_length(text);
-    if (length == 0) {
-      return false;
-    }
-    text.remove_prefix(length);
-  }
-  return true;
-}
 
 Diagnostic syntax_diagnostic(std::string_view text, const JsonProblem& problem) {
   std::string source = source_of(text);

@@ -86,8 +86,8 @@ void Reader::wrong_type(const Place& place, std::string_view expected) {
   report_.schema(place, fmt::format("Expected value of type [{}]", expected));
 }
 
-void Reader::unsupported(const Object& object, std::string_view key) {
-  report_.schema(object.place, fmt::format("Field '{}' is not supported", shortened(key)));
+void Reader::unsupported(const Object& object, std::string_view key, const std::vector<std::string>& known) {
+  report_.schema(object.place, fmt::format("Field '{}' is not supported", shortened(key)), hints_.of(key, known));
 }
 
 void Reader::other_language(const Object& object, std::string_view key) {
@@ -101,7 +101,7 @@ void Reader::check_keys(const Object& object, std::initializer_list<std::string_
   for (std::size_t i = 0; i < object.node.size(); ++i) {
     const std::string_view key = object.node.member(i).key();
     if (std::find(allowed.begin(), allowed.end(), key) == allowed.end()) {
-      unsupported(object, key);
+      unsupported(object, key, {allowed.begin(), allowed.end()});
     }
   }
 }
@@ -372,7 +372,7 @@ ExpressionPtr Reader::read_jsonata_as(const Object& object, std::string_view key
                                        Place(object.place, key).relative_to(object.state), expected);
 }
 
-ExpressionPtr Reader::read_assign(const Object& object, const jsonata::FieldScope& scope) {
+ExpressionPtr Reader::read_assign(const Object& object, const jsonata::FieldScope& scope, StateId catching) {
   const Node* node = object.find("Assign");
   if (node == nullptr) {
     return nullptr;
@@ -392,7 +392,7 @@ ExpressionPtr Reader::read_assign(const Object& object, const jsonata::FieldScop
       report_.schema(member, fmt::format("Variable name '{}' is not valid", shortened(name)));
       continue;
     }
-    graph_.add_assignment(scope_, name, member);
+    graph_.add_assignment(scope_, name, member, catching);
   }
   return read_payload(object, "Assign", scope);
 }

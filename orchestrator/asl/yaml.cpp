@@ -117,6 +117,19 @@ tl::unexpected<Error> refuse(const YAML::Mark& mark, std::string_view message) {
   return fail(ErrorKind::invalid, fmt::format("YAML, line {}, column {}: {}", mark.line + 1, mark.column + 1, message));
 }
 
+/// yaml-cpp says of a tab at the beginning of a line whatever it finds instead.
+std::optional<std::size_t> tab_before(std::string_view yaml, const YAML::Mark& mark) {
+  for (int line = 0; line <= mark.line; ++line) {
+    const std::string_view text = yaml.substr(0, yaml.find('\n'));
+    const std::size_t indent = std::min(text.find_first_not_of(" \t"), text.size());
+    if (line + 1 >= mark.line && text.substr(0, indent).find('\t') != std::string_view::npos) {
+      return line + 1;
+    }
+    yaml.remove_prefix(std::min(text.size() + 1, yaml.size()));
+  }
+  return std::nullopt;
+}
+
 class Converter {
  public:
   Result<std::string> run(const YAML::Node& node) {
@@ -323,6 +336,9 @@ Result<std::string> yaml_to_json(std::string_view yaml) {
   } catch (const YAML::DeepRecursion& exception) {
     return refuse(exception.mark, "nested too deeply");
   } catch (const YAML::Exception& exception) {
+    if (const auto line = tab_before(yaml, exception.mark)) {
+      return fail(ErrorKind::invalid, fmt::format("YAML, line {}: indented with a tab; YAML takes blanks only", *line));
+    }
     return refuse(exception.mark, exception.msg);
   } catch (const std::exception& exception) {
     return fail(ErrorKind::invalid, fmt::format("YAML: {}", exception.what()));

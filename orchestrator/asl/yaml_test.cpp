@@ -18,6 +18,14 @@ TEST(Yaml, TypesPlainScalarsByTheCoreSchema) {
   EXPECT_EQ(converted("a:\nb: ''"), R"({"a":null,"b":""})");
 }
 
+TEST(Yaml, NamesTheLineThatIsIndentedWithATab) {
+  EXPECT_EQ(converted("StartAt: A\nStates:\n\tA:\n\t\tType: Pass\n"),
+            "error: YAML, line 3: indented with a tab; YAML takes blanks only");
+  EXPECT_EQ(converted("a:\n  b: 1\n  \tc: 2\n"), "error: YAML, line 3: indented with a tab; YAML takes blanks only");
+  EXPECT_EQ(converted("a:\t1\nb:\n  - [\n\t2]"), R"({"a":1,"b":[[2]]})");
+  EXPECT_EQ(converted("a: {\n\tb: 1}\n\n\n\nc: ]").find("tab"), std::string::npos) << "far from the tab";
+}
+
 TEST(Yaml, LeavesEverythingElseText) {
   EXPECT_EQ(converted("[yes, no, on, off, y, 1_000, 1:30, 2026-01-01, 2026-01-01T00:00:00Z, 0b1, ., -, e3]"),
             R"(["yes","no","on","off","y","1_000","1:30","2026-01-01","2026-01-01T00:00:00Z","0b1",".","-","e3"])");

@@ -2,14 +2,19 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 
 #include "asl/parser.hpp"
+#include "cli/carry_out.hpp"
+#include "cli/changes.hpp"
 #include "cli/exit_status.hpp"
-#include "cli/owner.hpp"
 #include "cli/progress.hpp"
 #include "mpi_worker/cores.hpp"
+#include "mpi_worker/program_check.hpp"
+#include "mpi_worker/spawn.hpp"
 #include "report/format.hpp"
 #include "service/bindings.hpp"
 #include "service/rehearsal.hpp"
@@ -40,46 +45,69 @@ Result<std::string> describe_folder(const RunOptions& options, const service::Pl
     return path + " (new)";
   }
   const auto folder = service::RunFolder::existing(path);
-  if (!folder || !folder->holds_run()) {
+  if (!folder || !folder->holds_run().value_or(true)) {
     return path + " (there, without a run)";
   }
   if (options.fresh) {
     return path + " (the run that it holds would be removed)";
   }
-  const auto kept = folder->load();
-  if (!kept) {
-    return tl::unexpected<Error>(kept.error());
+  const auto kept = TRY(folder->load());
+  TRY(service::RunFolder::compare(path, kept, plan.request));
+  complain_each(describe_changes(*folder, changed_jobs(kept, plan.request)));
+  const auto finished = TRY(folder->finished());
+  return path + (finished ? " (its run has ended: the result would be printed again)" : " (its run would go on)");
+}
+
+/// Whether a batch system has given out more than this machine.
+bool has_allocation() {
+  for (const char* variable : {"SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID"}) {
+    if (std::getenv(variable) != nullptr) {
+      return true;
+    }
   }
-  if (const auto same = service::RunFolder::compare(path, *kept, plan.request); !same) {
-    return tl::unexpected<Error>(same.error());
-  }
-  const auto finished = folder->finished();
-  if (!finished) {
-    return tl::unexpected<Error>(finished.error());
-  }
-  return path + (*finished ? " (its run has ended: the result would be printed again)" : " (its run would go on)");
+  return false;
 }
 
 std::string describe_workers(const OwnerOptions& options) {
+  const std::size_t cores = worker::usable_cores();
   const std::string slots = options.slots != 0 ? report::counted(options.slots, "slot")
-                                               : fmt::format("a slot for each core ({} here)", worker::usable_cores());
+                                               : fmt::format("a slot for each core ({} here)", cores);
   if (options.ranks.empty()) {
     return "this process, " + slots;
   }
-  return options.ranks == "all"
-             ? "all ranks of the allocation, each with " + slots
-             : fmt::format("{} ranks, of which rank 0 coordinates, each other with {}", options.ranks, slots);
+  const std::string each = options.slots != 0 ? fmt::format("each other has {}", slots)
+                                              : "the others share the cores of their machine, a slot for each";
+  if (has_allocation()) {
+    return options.ranks == "all" ? fmt::format("all ranks of the allocation; rank 0 coordinates, {}", each)
+                                  : fmt::format("{} ranks; rank 0 coordinates, {}", options.ranks, each);
+  }
+  if (options.ranks == "all") {
+    // mpirun counts the cores in its own way; what matters is what comes of it.
+    return fmt::format("as many ranks as mpirun finds cores on this machine; rank 0 coordinates, {}{}", each,
+                       options.slots != 0 ? "" : ": " + report::counted(cores, "slot"));
+  }
+  const std::size_t ranks = std::stoul(options.ranks);
+  const std::size_t workers = ranks > 1 ? ranks - 1 : 1;
+  const std::size_t sum = options.slots != 0 ? workers * options.slots : std::max(cores, workers);
+  return ranks > 1 ? fmt::format("{} ranks; rank 0 coordinates, {}: {}", ranks, each, report::counted(sum, "slot"))
+                   : fmt::format("one rank, which coordinates as well: {}", report::counted(sum, "slot"));
 }
 
-void print_resources(const service::Plan& plan) {
+/// Prints what the resources mean; what would fail goes to `problems`.
+void print_resources(const service::Plan& plan, std::vector<std::string>& problems) {
   const integrations::Integrations integrations(plan.jobs.jobs);
-  for (const integrations::JobId id : integrations.used(service::resource_uses(*plan.machine))) {
-    const integrations::Job& job = integrations.jobs()[static_cast<std::size_t>(id)];
+  for (const work::JobId id : integrations.used(service::resource_uses(*plan.machine))) {
+    const work::Job& job = integrations.jobs()[static_cast<std::size_t>(id)];
     print("resource", fmt::format("{}: {}", job.resource, service::describe_job(job)));
+    const bool is_process = job.kind == work::JobKind::exec || job.kind == work::JobKind::stream;
+    if (const auto problem =
+            is_process ? worker::why_not_runnable(job, job.argv, worker::program_path()) : std::nullopt) {
+      problems.push_back(fmt::format("{}: {}", job.resource, *problem));
+    }
   }
 }
 
-void print_rehearsal(const service::Plan& plan) {
+void print_rehearsal(const service::Plan& plan, std::vector<std::string>& problems) {
   const service::Rehearsal found = service::rehearse(plan);
   const asl::StateMachine& machine = *plan.machine;
   for (const service::Rehearsal::Items& items : found.maps) {
@@ -103,6 +131,18 @@ void print_rehearsal(const service::Plan& plan) {
   } else if (found.calls.empty()) {
     print("first", "it waits");
   }
+  for (const service::Rehearsal::Call& call : found.problems) {
+    // What is wrong with a job altogether was told with it.
+    const bool is_known = std::any_of(problems.begin(), problems.end(), [&](const std::string& problem) {
+      return problem.ends_with(": " + call.command);
+    });
+    if (!is_known) {
+      problems.push_back(fmt::format("{}: {}", place_name(machine, call.state, call.item), call.command));
+    }
+  }
+  if (!found.ends_well) {
+    problems.push_back("the execution, before any task runs: " + found.ending.value_or(""));
+  }
 }
 
 }  // namespace
@@ -112,22 +152,24 @@ int dry_run(const RunOptions& options, const service::Plan& plan, const std::str
   if (!folder) {
     return report(folder.error());
   }
-  asl::ParseOptions parse;
-  parse.type = options.type == "EXPRESS" ? asl::ExecutionType::express : asl::ExecutionType::standard;
-  for (const asl::Diagnostic& diagnostic : asl::parse_definition(plan.request.definition, parse).diagnostics) {
+  for (const asl::Diagnostic& diagnostic : plan.warnings) {
     complain(asl::format_diagnostic(options.definition, diagnostic));
   }
+  std::vector<std::string> problems;
   print("definition", describe_definition(options, plan));
   print("input", report::counted(plan.request.input.size(), "byte"));
   print("run folder", *folder);
   print("workers", describe_workers(options.owner));
-  print_resources(plan);
-  print_rehearsal(plan);
+  print_resources(plan, problems);
+  print_rehearsal(plan, problems);
   if (std::fflush(stdout) != 0) {
     complain("cannot write to standard output");
     return kIo;
   }
-  return kSucceeded;
+  for (const std::string& problem : problems) {
+    complain("would fail: " + problem);
+  }
+  return problems.empty() ? kSucceeded : kInvalid;
 }
 
 }  // namespace lockstep::cli

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "cli/run_options.hpp"
-#include "service/session.hpp"
+#include "service/plan.hpp"
 
 namespace lockstep::cli {
 

@@ -7,9 +7,8 @@
 #include <fstream>
 #include <iostream>
 
-#include "cli/commands.hpp"
+#include "cli/command_line.hpp"
 #include "cli/exit_status.hpp"
-#include "cli/option_parser.hpp"
 #include "journal/files.hpp"
 #include "report/export.hpp"
 
@@ -64,14 +63,11 @@ Result<void> replace_file(const report::RunFiles& run, report::ExportFormat form
 }
 
 Result<void> run_export(const std::string& folder, report::ExportFormat format, const std::string& output) {
-  const auto run = report::open_run_folder(folder);
-  if (!run) {
-    return tl::unexpected<Error>(run.error());
-  }
+  const auto run = TRY(report::open_run_folder(folder));
   if (!output.empty()) {
-    return replace_file(*run, format, output);
+    return replace_file(run, format, output);
   }
-  auto done = report::write_export(*run, format, std::cout);
+  auto done = report::write_export(run, format, std::cout);
   std::cout.flush();
   if (done && !std::cout) {
     return fail(ErrorKind::io, "cannot write standard output");
@@ -79,47 +75,50 @@ Result<void> run_export(const std::string& folder, report::ExportFormat format, 
   return done;
 }
 
-}  // namespace
-
-int export_command(const Arguments& arguments) {
-  std::string folder;
+int export_rows(const Command& self, const Arguments& arguments) {
+  RunChoice run;
   std::string output;
   bool csv = false;
   bool jsonl = false;
   po::options_description options("options");
+  run.add_to(options);
   options.add_options()                                                                                //
-      ("dir", po::value(&folder)->value_name("RUN"), "the run folder")                                 //
-      ("csv", po::bool_switch(&csv), "comma-separated values, with a header")                          //
+      ("csv", po::bool_switch(&csv), "comma-separated values, with a header (default)")                //
       ("jsonl", po::bool_switch(&jsonl), "a JSON object on each line")                                 //
       ("output", po::value(&output)->value_name("FILE"), "write there instead of to standard output")  //
       ("help,h", "show this text");
-  const auto values = parse_arguments("export", arguments, options, "");
+  const auto values = read_command_line(self, arguments, options, run.operands());
   if (!values) {
-    complain(values.error().message);
-    return kUsage;
+    return values.error();
   }
-  if (values->count("help") != 0) {
-    std::cout
-        << "usage: lockstep export --dir RUN --csv|--jsonl [--output FILE]\n"
-        << "A row for each dispatch of each task: execution, state, item, attempt, dispatch, times, status, error, "
-           "cause, size of the result.\nTimes are UTC; status is SUCCEEDED, FAILED, TIMED_OUT, ABORTED, RUNNING, "
-           "or INTERRUPTED where the same attempt was dispatched again.\n\n"
-        << options;
-    return kSucceeded;
+  if ((csv && jsonl) || (values->count("output") != 0 && output.empty())) {
+    return report({ErrorKind::usage, csv && jsonl ? "export writes --csv or --jsonl, not both; `lockstep export --help`"
+                                                  : "--output is given, but empty"});
   }
-  if (folder.empty() || csv == jsonl || (values->count("output") != 0 && output.empty())) {
-    complain(folder.empty() ? "export needs --dir RUN; `lockstep export --help`"
-             : csv == jsonl ? "export needs --csv or --jsonl; `lockstep export --help`"
-                            : "--output is given, but empty");
-    return kUsage;
+  const auto folder = run.folder();
+  if (!folder) {
+    return report(folder.error());
   }
   std::ios::sync_with_stdio(false);
-  const auto done = run_export(folder, csv ? report::ExportFormat::csv : report::ExportFormat::jsonl, output);
+  const auto done = run_export(*folder, jsonl ? report::ExportFormat::jsonl : report::ExportFormat::csv, output);
   if (!done) {
-    complain(done.error().message);
-    return exit_status(done.error().kind);
+    return report(done.error());
   }
   return kSucceeded;
 }
+
+}  // namespace
+
+const Command kExport{
+    "export",
+    "a row for each task, as CSV or JSON lines",
+    "[RUN] [OPTION]...",
+    "A row for each dispatch of each task: execution, state, item, attempt, dispatch, times, status, error, cause, "
+    "size "
+    "of the result. Times are UTC; status is SUCCEEDED, FAILED, TIMED_OUT, ABORTED, RUNNING, or INTERRUPTED where the "
+    "same attempt was dispatched again.",
+    {{{"lockstep export > tasks.csv", "a table of all tasks of the last run here"},
+      {"lockstep export --jsonl | jq 'select(.status == \"FAILED\")'", "those that failed"}}},
+    export_rows};
 
 }  // namespace lockstep::cli

@@ -1,8 +1,9 @@
 #include <iostream>
 
-#include "cli/commands.hpp"
+#include "catalogue/catalogue.hpp"
+#include "cli/carry_out.hpp"
+#include "cli/command_line.hpp"
 #include "cli/exit_status.hpp"
-#include "cli/option_parser.hpp"
 #include "journal/fsck.hpp"
 #include "journal/lease.hpp"
 #include "journal/recovery.hpp"
@@ -17,12 +18,16 @@ namespace {
 
 /// A live run's files move while they are read: what is believed has been seen this often.
 constexpr int kLooks = 3;
-constexpr std::chrono::milliseconds kWatch{2'500};
+
+Result<journal::JournalCheck> check_once(const report::RunFiles& run) {
+  catalogue::Catalogue catalogue;
+  return journal::check_journal(journal::posix_files(), run.journal, &catalogue);
+}
 
 Result<journal::JournalCheck> check(const report::RunFiles& run, bool is_live) {
-  auto checked = journal::check_journal(journal::posix_files(), run.journal);
+  auto checked = check_once(run);
   for (int look = 1; look < kLooks && is_live && checked && checked->is_damaged(); ++look) {
-    checked = journal::check_journal(journal::posix_files(), run.journal);
+    checked = check_once(run);
   }
   return checked;
 }
@@ -63,31 +68,23 @@ Result<int> salvage(const report::RunFiles& run, journal::JournalCheck checked) 
     std::cout << "nothing to salvage\n";
     return kSucceeded;
   }
-  journal::LeaseOptions options;
-  options.warn = [](const std::string& message) { complain(message); };
-  const auto lease = journal::Lease::acquire(run.folder, checked.epoch, options);
-  if (!lease) {
-    return tl::unexpected<Error>(lease.error());
-  }
+  const auto lease = TRY(acquire_lease(run.folder, OwnerOptions(), checked.epoch));
   // It may have changed before it was ours.
-  auto again = journal::check_journal(journal::posix_files(), run.journal);
+  auto again = check_once(run);
   if (!again) {
     return tl::unexpected<Error>(again.error());
   }
   const auto salvaged =
-      journal::salvage_journal(journal::posix_files(), run.journal, *again, "lockstep fsck --salvage");
-  if (!salvaged) {
-    return tl::unexpected<Error>(salvaged.error());
-  }
-  if (salvaged->folder.empty()) {
+      TRY(journal::salvage_journal(journal::posix_files(), run.journal, *again, "lockstep fsck --salvage"));
+  if (salvaged.folder.empty()) {
     std::cout << "nothing can be done about it: what recovery needs is whole, and the rest cannot be had back\n";
     return kIo;
   }
-  for (const std::string& line : salvaged->lines) {
+  for (const std::string& line : salvaged.lines) {
     std::cout << "salvage: " << line << '\n';
   }
-  std::cout << "salvage: what was taken out lies in " << salvaged->folder << '\n';
-  again = journal::check_journal(journal::posix_files(), run.journal);
+  std::cout << "salvage: what was taken out lies in " << salvaged.folder << '\n';
+  again = check_once(run);
   if (!again) {
     return tl::unexpected<Error>(again.error());
   }
@@ -101,7 +98,7 @@ Result<int> run_fsck(const std::string& folder, bool with_salvage) {
   if (!run) {
     return tl::unexpected<Error>(run.error());
   }
-  const auto owner = journal::look_at_owner(folder, kWatch);
+  const auto owner = journal::look_at_owner(folder, journal::kWatch);
   if (owner.life == journal::Life::running) {
     const std::string who = owner.owner ? journal::describe(*owner.owner) : "another Lockstep";
     if (with_salvage) {
@@ -111,55 +108,51 @@ Result<int> run_fsck(const std::string& folder, bool with_salvage) {
     std::cout << "the run goes on (" << report::one_line(who, SIZE_MAX)
               << "): what it writes meanwhile may be missing here\n";
   }
-  if (!owner.owner && journal::posix_files().exists(folder + "/lease")) {
+  if (!owner.owner && journal::posix_files().exists(folder + "/lease").value_or(true)) {
     std::cout << "lease: cannot be read; the next owner writes a new one\n";
   }
-  auto checked = check(*run, owner.life == journal::Life::running);
-  if (!checked) {
-    return tl::unexpected<Error>(checked.error());
+  auto checked = TRY(check(*run, owner.life == journal::Life::running));
+  print_findings(checked);
+  if (checked.segments.empty() && checked.checkpoints.empty() && owner.owner && owner.owner->has_journal) {
+    std::cout << "the journal is empty, but the lease says that one was begun: resume refuses it; bring back what is "
+                 "missing, or start anew with --fresh\n";
+    return kIo;
   }
-  print_findings(*checked);
   if (with_salvage) {
-    return salvage(*run, std::move(*checked));
+    return salvage(*run, std::move(checked));
   }
-  print_summary(*checked, folder);
-  return checked->is_damaged() ? kIo : kSucceeded;
+  print_summary(checked, folder);
+  return checked.is_damaged() ? kIo : kSucceeded;
+}
+
+int fsck(const Command& self, const Arguments& arguments) {
+  RunChoice run;
+  bool with_salvage = false;
+  po::options_description options("options");
+  run.add_to(options);
+  options.add_options()  //
+      ("salvage", po::bool_switch(&with_salvage),
+       "make a damaged journal readable up to the first hole; what is beyond is moved aside, never deleted")  //
+      ("help,h", "show this text");
+  const auto folder = read_run_line(self, arguments, options, run);
+  if (!folder) {
+    return folder.error();
+  }
+  const auto status = run_fsck(*folder, with_salvage);
+  std::cout.flush();
+  return status ? *status : report(status.error());
 }
 
 }  // namespace
 
-int fsck_command(const Arguments& arguments) {
-  std::string folder;
-  bool with_salvage = false;
-  po::options_description options("options");
-  options.add_options()                                                 //
-      ("dir", po::value(&folder)->value_name("RUN"), "the run folder")  //
-      ("salvage", po::bool_switch(&with_salvage),
-       "make a damaged journal readable up to the first hole; what is beyond is moved aside, never deleted")  //
-      ("help,h", "show this text");
-  const auto values = parse_arguments("fsck", arguments, options, "");
-  if (!values) {
-    complain(values.error().message);
-    return kUsage;
-  }
-  if (values->count("help") != 0) {
-    std::cout << "usage: lockstep fsck --dir RUN [--salvage]\n"
-              << "Checks every file of a run's journal, and says whether resume will go on. Exit status 74 if anything "
-                 "is damaged.\n\n"
-              << options;
-    return kSucceeded;
-  }
-  if (folder.empty()) {
-    complain("fsck needs --dir RUN; `lockstep fsck --help`");
-    return kUsage;
-  }
-  const auto status = run_fsck(folder, with_salvage);
-  std::cout.flush();
-  if (!status) {
-    complain(status.error().message);
-    return exit_status(status.error().kind);
-  }
-  return *status;
-}
+const Command kFsck{
+    "fsck",
+    "check a run's journal; --salvage keeps what is whole",
+    "[RUN] [--salvage]",
+    "Checks every file of a run's journal, and says whether resume will go on. Exit status 74 if anything "
+    "is damaged.",
+    {{{"lockstep fsck survey-1.lockstep", "whether anything is damaged"},
+      {"lockstep fsck survey-1.lockstep --salvage", "give up what is beyond the damage"}}},
+    fsck};
 
 }  // namespace lockstep::cli

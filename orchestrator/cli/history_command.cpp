@@ -4,9 +4,8 @@
 #include <cstdlib>
 #include <iostream>
 
-#include "cli/commands.hpp"
+#include "cli/command_line.hpp"
 #include "cli/exit_status.hpp"
-#include "cli/option_parser.hpp"
 #include "report/history.hpp"
 
 namespace lockstep::cli {
@@ -28,14 +27,12 @@ void suit_terminal(report::HistoryOptions& options) {
   options.color = no_color == nullptr || *no_color == '\0';
 }
 
-}  // namespace
-
-int history_command(const Arguments& arguments) {
-  std::string folder;
+int history(const Command& self, const Arguments& arguments) {
+  RunChoice choice;
   report::HistoryOptions history;
   po::options_description options("options");
-  options.add_options()                                                 //
-      ("dir", po::value(&folder)->value_name("RUN"), "the run folder")  //
+  choice.add_to(options);
+  options.add_options()  //
       ("execution", po::value(&history.execution)->value_name("N"),
        "name, ARN or number; the run's own unless given")  //
       ("state", po::value(&history.state)->value_name("S"),
@@ -43,37 +40,29 @@ int history_command(const Arguments& arguments) {
       ("json", po::bool_switch(&history.json), "the document that GetExecutionHistory answers")  //
       ("reverse", po::bool_switch(&history.reverse), "newest first")                             //
       ("help,h", "show this text");
-  const auto values = parse_arguments("history", arguments, options, "");
-  if (!values) {
-    complain(values.error().message);
-    return kUsage;
-  }
-  if (values->count("help") != 0) {
-    std::cout << "usage: lockstep history --dir RUN [--execution N] [--state S] [--json] [--reverse]\n"
-              << "An execution's history as AWS numbers it, a line for each event: while it goes on or after, from any "
-                 "node.\nMemory does not grow with the history, in either direction.\n\n"
-              << options;
-    return kSucceeded;
-  }
-  if (folder.empty()) {
-    complain("history needs --dir RUN; `lockstep history --help`");
-    return kUsage;
+  const auto folder = read_run_line(self, arguments, options, choice);
+  if (!folder) {
+    return folder.error();
   }
   suit_terminal(history);
   std::ios::sync_with_stdio(false);
-  const auto run = report::open_run_folder(folder);
+  const auto run = report::open_run_folder(*folder);
   const auto done =
       run ? report::write_history(*run, history, std::cout) : Result<void>(tl::unexpected<Error>(run.error()));
   std::cout.flush();
-  if (!done) {
-    complain(done.error().message);
-    return exit_status(done.error().kind);
-  }
-  if (!std::cout) {
-    complain("cannot write standard output");
-    return kIo;
-  }
-  return kSucceeded;
+  return done ? end_output() : report(done.error());
 }
+
+}  // namespace
+
+const Command kHistory{
+    "history",
+    "an execution's history, as AWS numbers it",
+    "[RUN] [OPTION]...",
+    "An execution's history as AWS numbers it, a line for each event: while it goes on or after, from any node. Memory "
+    "does not grow with the history, in either direction.",
+    {{{"lockstep history --reverse | head", "what happened last"},
+      {"lockstep history survey-1.lockstep --json > history.json", "the document that GetExecutionHistory answers"}}},
+    history};
 
 }  // namespace lockstep::cli

@@ -4,6 +4,8 @@
 
 #include <charconv>
 
+#include "mpi_worker/protocol.hpp"
+
 namespace lockstep::cli {
 
 namespace po = boost::program_options;
@@ -19,7 +21,11 @@ void OwnerOptions::add_to(po::options_description& options) {
        "what is on stable storage when it counts: group (default), every (each event by itself), none (survives kill, "
        "not power loss)")  //
       ("retain", po::value(&retain_days)->value_name("DAYS"),
-       "how long the history of executions that are over is kept; 90 unless given")      //
+       "how long the history of executions that are over is kept; 90 unless given")  //
+      ("output-limit", po::value(&output_limit)->value_name("SIZE"),
+       "longest result of a task, up to 2000M; 256M unless given")  //
+      ("log-limit", po::value(&log_limit)->value_name("SIZE"),
+       "of logs/, which the ranks share evenly; 16G unless given")                       //
       ("takeover", po::bool_switch(&takeover), "take the run from an owner that hangs")  //
       ("history", po::value(&history)->value_name("FILE"), "write AWS's history there")  //
       ("quiet", po::bool_switch(&quiet), "say nothing on stderr but errors");
@@ -40,8 +46,10 @@ Result<void> OwnerOptions::check(const po::variables_map& given) const {
     }
   }
   constexpr unsigned kMostSlots = 100'000;
-  if (slots > kMostSlots) {
-    return fail(ErrorKind::usage, fmt::format("--slots is at most {}", kMostSlots));
+  if ((given.count("slots") != 0 && slots == 0) || slots > kMostSlots) {
+    return fail(ErrorKind::usage, fmt::format("--slots is a number from 1 to {}; without it there is a slot for each "
+                                              "core",
+                                              kMostSlots));
   }
   if (!(grace >= 0 && grace <= 1e6)) {
     return fail(ErrorKind::usage, "--grace is a number of seconds from 0");
@@ -49,11 +57,35 @@ Result<void> OwnerOptions::check(const po::variables_map& given) const {
   if (sync != "group" && sync != "every" && sync != "none") {
     return fail(ErrorKind::usage, fmt::format("--sync is group, every or none, not '{}'", sync));
   }
+  for (const auto& [option, text] : {std::pair("output-limit", &output_limit), std::pair("log-limit", &log_limit)}) {
+    if (!parse_size(*text)) {
+      return fail(ErrorKind::usage, fmt::format("--{} is a size such as 500M or 2G, not '{}'", option, *text));
+    }
+  }
+  if (*parse_size(output_limit) > worker::kMaxPayload) {
+    return fail(ErrorKind::usage, fmt::format("--output-limit is at most {}M", worker::kMaxPayload >> 20U));
+  }
   constexpr unsigned kMostDays = 36'500;
   if (retain_days > kMostDays) {
     return fail(ErrorKind::usage, fmt::format("--retain is a number of days up to {}", kMostDays));
   }
   return {};
+}
+
+std::optional<std::uint64_t> parse_size(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (problem != std::errc()) {
+    return std::nullopt;
+  }
+  constexpr std::string_view kUnits = "KMGT";
+  const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
+  const std::size_t power = unit.size() == 1 ? kUnits.find(unit.front()) : std::string_view::npos;
+  if (!unit.empty() && power == std::string_view::npos) {
+    return std::nullopt;
+  }
+  const std::size_t bits = unit.empty() ? 0 : 10 * (power + 1);
+  return number > (UINT64_MAX >> bits) ? std::nullopt : std::optional(number << bits);
 }
 
 journal::Sync OwnerOptions::sync_mode() const {

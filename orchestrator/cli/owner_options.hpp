@@ -2,7 +2,10 @@
 #pragma once
 
 #include <boost/program_options.hpp>
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "journal/format.hpp"
 #include "value/error.hpp"
@@ -16,6 +19,8 @@ struct OwnerOptions {
   double grace = 10;    ///< seconds that tasks have to end after a signal
   std::string history;  ///< path; empty: none
   std::string sync = "group";
+  std::string output_limit = "256M";  ///< sizes, for parse_size()
+  std::string log_limit = "16G";
   unsigned retain_days = 90;
   bool takeover = false;
   bool quiet = false;
@@ -25,5 +30,8 @@ struct OwnerOptions {
   Result<void> check(const boost::program_options::variables_map& given) const;
   journal::Sync sync_mode() const;
 };
+
+/// Bytes: a number, perhaps with K, M, G or T behind it (powers of 1024). Nothing where the text is none, or too large.
+std::optional<std::uint64_t> parse_size(std::string_view text);
 
 }  // namespace lockstep::cli

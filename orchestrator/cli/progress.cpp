@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "cli/slurm.hpp"
 #include "fleet/local_fleet.hpp"
 #include "mpi_worker/blocked_signals.hpp"
 #include "report/format.hpp"
@@ -24,14 +25,6 @@ constexpr std::uint64_t kOutcomesPerLook = 64;
 
 Timestamp now() {
   return service::SystemClock().now();
-}
-
-/// When Slurm ends the job, where it says so.
-std::optional<Timestamp> end_of_allocation() {
-  const char* text = std::getenv("SLURM_JOB_END_TIME");
-  char* end = nullptr;
-  const long long seconds = text != nullptr ? std::strtoll(text, &end, 10) : 0;
-  return seconds > 0 && *end == '\0' ? std::optional(Timestamp{seconds * kMicrosPerSecond}) : std::nullopt;
 }
 
 void write_all(std::string_view text) {
@@ -56,12 +49,15 @@ Progress::Progress(const fleet::Fleet& fleet, const engine::Execution* execution
       colour_(Terminal::wants_colour()),
       log_(start_, end_of_allocation()) {
   counts_.resume(execution);
+  if (!terminal_) {
+    counts_.tell_every_item();
+  }
   look_at_slots();
-  set_screen(this);
   {
     const worker::BlockedSignals blocked;
     thread_ = std::thread([this] { run(); });
   }
+  set_screen(this);  // not where there can be no thread
 }
 
 Progress::~Progress() {
@@ -95,20 +91,17 @@ void Progress::on_event(const engine::Event& event, const engine::Engine& engine
   counts_.on_event(event, engine);
 }
 
-void Progress::on_outcome(const worker::Outcome& outcome, const engine::Engine& engine) {
-  report::TaskUse use;
-  use.id = {outcome.id.execution, outcome.id.visit, outcome.id.count};
-  use.started = outcome.started;
-  use.ended = outcome.ended;
-  use.cpu = outcome.cpu;
-  use.max_rss_kib = outcome.max_rss_kib;
-  use.rank = outcome.rank;
-  use.failed = outcome.kind != worker::OutcomeKind::succeeded;
+void Progress::on_outcome(const work::Outcome& outcome, const engine::Engine& engine) {
   const std::lock_guard lock(counts_mutex_);
-  counts_.on_task(use, engine);
+  counts_.on_task(outcome, engine);
   if (outcomes_++ % kOutcomesPerLook == 0) {
     look_at_slots();
   }
+}
+
+void Progress::on_workload(const fleet::Workload& workload, const engine::Engine& engine) {
+  const std::lock_guard lock(counts_mutex_);
+  counts_.on_workload(workload.running, workload.begun, engine);
 }
 
 void Progress::run() {

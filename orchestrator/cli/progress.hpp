@@ -15,7 +15,7 @@
 #include "fleet/fleet.hpp"
 #include "report/progress_log.hpp"
 #include "report/run_summary.hpp"
-#include "service/service.hpp"
+#include "service/observer.hpp"
 
 namespace lockstep::cli {
 
@@ -27,7 +27,8 @@ class Progress final : public service::Observer, public Screen {
   ~Progress() override;
 
   void on_event(const engine::Event& event, const engine::Engine& engine) override;
-  void on_outcome(const worker::Outcome& outcome, const engine::Engine& engine) override;
+  void on_outcome(const work::Outcome& outcome, const engine::Engine& engine) override;
+  void on_workload(const fleet::Workload& workload, const engine::Engine& engine);
   void write(std::string_view lines) override;
 
   /// Shows what is left to show, and takes the bars away. Idempotent.

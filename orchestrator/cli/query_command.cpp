@@ -1,17 +1,14 @@
-#include "query/query_command.hpp"
-
 #include <chrono>
 #include <iostream>
 #include <random>
-#include <sstream>
 
-#include "cli/commands.hpp"
+#include "cli/command_line.hpp"
 #include "cli/exit_status.hpp"
-#include "cli/option_parser.hpp"
-#include "query/jsonata/query_command.hpp"
+#include "cli/json_argument.hpp"
+#include "cli/jsonata_query.hpp"
+#include "cli/path_query.hpp"
 #include "query/template.hpp"
 #include "service/clock.hpp"
-#include "service/files.hpp"
 
 namespace lockstep::cli {
 
@@ -19,18 +16,17 @@ namespace {
 
 namespace po = boost::program_options;
 
-struct Options {
+struct QueryOptions {
   std::string language;                   ///< "jsonata", "jsonpath" or "intrinsic"
   std::optional<std::string> expression;  ///< absent: a batch on standard input
   std::string data;
   std::vector<std::string> bindings;
   std::string level = "suite";
   std::string bench;
-  std::string help;
 };
 
 /// Takes `--jsonata [EXPR]` and its like out of the arguments: an expression may begin with a dash.
-Result<Arguments> take_language(const Arguments& arguments, Options& options) {
+Result<Arguments> take_language(const Arguments& arguments, QueryOptions& options) {
   Arguments rest;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
@@ -54,112 +50,89 @@ Result<Arguments> take_language(const Arguments& arguments, Options& options) {
   return rest;
 }
 
-Result<Options> parse_options(const Arguments& arguments) {
-  Options options;
+/// The error is the exit status: nothing is left to do.
+tl::expected<QueryOptions, int> parse_options(const Command& self, const Arguments& arguments) {
+  QueryOptions options;
   const auto rest = take_language(arguments, options);
   if (!rest) {
-    return tl::unexpected<Error>(rest.error());
+    return tl::unexpected(report(rest.error()));
   }
   po::options_description shown("options");
   shown.add_options()  //
-      ("data", po::value(&options.data)->value_name("FILE"),
+      ("data", po::value(&options.data)->value_name("FILE|JSON|-"),
        "the input document, JSON; nothing (JSONata) or null unless given")                                       //
       ("bind", po::value(&options.bindings)->value_name("NAME=JSON"), "the variable $NAME; may be given again")  //
       ("level", po::value(&options.level)->value_name("LEVEL"),
        "JSONata: suite (default, 2.2.2) or asl (as in state machines)")                            //
       ("bench", po::value(&options.bench)->value_name("FILE"), "JSONata: time the cases of FILE")  //
       ("help,h", "show this text");
-  const auto values = parse_arguments("query", *rest, shown, "");
-  if (!values) {
-    return tl::unexpected<Error>(values.error());
+  if (const auto line = read_command_line(self, *rest, shown); !line) {
+    return tl::unexpected(line.error());
   }
-  if (values->count("help") != 0) {
-    std::ostringstream text;
-    text << "usage: lockstep query --jsonata|--jsonpath|--intrinsic [EXPR] [OPTION]...\n"
-         << "Evaluates EXPR and prints its value. Without EXPR, reads lines {\"expr\",\"data\"?,\"bindings\"?} from "
-            "standard input and answers each with one line.\n\n"
-         << shown;
-    options.help = text.str();
-    return options;
-  }
+  const auto usage = [](std::string message) { return tl::unexpected(report({ErrorKind::usage, std::move(message)})); };
   if (options.language.empty()) {
-    return fail(ErrorKind::usage, "query needs one of --jsonata, --jsonpath and --intrinsic; `lockstep query --help`");
+    return usage("query needs one of --jsonata, --jsonpath and --intrinsic; `lockstep query --help`");
   }
   if (options.level != "suite" && options.level != "asl") {
-    return fail(ErrorKind::usage, fmt::format("--level is suite or asl, not '{}'", options.level));
+    return usage(fmt::format("--level is suite or asl, not '{}'", options.level));
   }
   if (!options.bench.empty() && options.language != "jsonata") {
-    return fail(ErrorKind::usage, "--bench goes with --jsonata");
+    return usage("--bench goes with --jsonata");
+  }
+  if (options.data == "-" && !options.expression && options.bench.empty()) {
+    return usage("--data - and a batch of expressions cannot both come from standard input");
   }
   return options;
 }
 
-Result<Value> read_json(const std::string& path) {
-  auto text = service::read_file(path);
-  if (!text) {
-    return tl::unexpected<Error>(text.error());
-  }
-  auto value = Value::from_text(*std::move(text));
-  if (!value) {
-    return fail(ErrorKind::invalid, fmt::format("{} is not JSON: {}", path, value.error().message));
-  }
-  return value;
-}
-
 /// Fills what both kinds of request have in common.
-template <class Request, class Parse>
-Result<void> fill(Request& request, const Options& options, Parse parse_binding) {
+template <class Request>
+Result<void> fill(Request& request, const QueryOptions& options) {
   request.expression = options.expression;
   request.now = service::SystemClock().now();
   request.seed = std::random_device{}();
   if (!options.data.empty()) {
-    auto data = read_json(options.data);
-    if (!data) {
-      return tl::unexpected<Error>(data.error());
-    }
-    request.data = *std::move(data);
+    request.data = TRY(read_json_argument("--data", options.data));
   }
   for (const std::string& text : options.bindings) {
-    auto binding = parse_binding(text);
-    if (!binding) {
-      return tl::unexpected<Error>(binding.error());
-    }
-    request.bindings.push_back(*std::move(binding));
+    auto [name, value] = TRY(parse_binding(text));
+    request.bindings.push_back({std::move(name), std::move(value)});
   }
   return {};
 }
 
-int complain_of(const Error& error) {
-  complain(error.message);
-  return exit_status(error.kind);
+int query(const Command& self, const Arguments& arguments) {
+  const auto options = parse_options(self, arguments);
+  if (!options) {
+    return options.error();
+  }
+  const jsonata::Level level = options->level == "asl" ? jsonata::Level::asl : jsonata::Level::suite;
+  if (!options->bench.empty()) {
+    const auto cases = read_json_argument("--bench", options->bench);
+    return cases ? run_bench(*cases, level, std::cout, std::cerr) : report(cases.error());
+  }
+  if (options->language == "jsonata") {
+    JsonataQuery request;
+    request.level = level;
+    const auto filled = fill(request, *options);
+    return filled ? run_query(request, std::cin, std::cout, std::cerr) : report(filled.error());
+  }
+  PathQuery request;
+  request.compile = options->language == "jsonpath" ? Compiler(query::compile_path) : query::compile_intrinsic;
+  const auto filled = fill(request, *options);
+  return filled ? run_query(request, std::cin, std::cout, std::cerr) : report(filled.error());
 }
 
 }  // namespace
 
-int query_command(const Arguments& arguments) {
-  const auto options = parse_options(arguments);
-  if (!options) {
-    return complain_of(options.error());
-  }
-  if (!options->help.empty()) {
-    std::cout << options->help;
-    return kSucceeded;
-  }
-  const jsonata::Level level = options->level == "asl" ? jsonata::Level::asl : jsonata::Level::suite;
-  if (!options->bench.empty()) {
-    const auto cases = read_json(options->bench);
-    return cases ? jsonata::run_bench(*cases, level, std::cout, std::cerr) : complain_of(cases.error());
-  }
-  if (options->language == "jsonata") {
-    jsonata::QueryRequest request;
-    request.level = level;
-    const auto filled = fill(request, *options, [](const std::string& text) { return jsonata::parse_binding(text); });
-    return filled ? jsonata::run_query(request, std::cin, std::cout, std::cerr) : complain_of(filled.error());
-  }
-  query::QueryRequest request;
-  request.compile = options->language == "jsonpath" ? query::Compiler(query::compile_path) : query::compile_intrinsic;
-  const auto filled = fill(request, *options, [](const std::string& text) { return query::parse_binding(text); });
-  return filled ? query::run_query(request, std::cin, std::cout, std::cerr) : complain_of(filled.error());
-}
+const Command kQuery{
+    "query",
+    "evaluate JSONata, JSONPath or an intrinsic function",
+    "--jsonata|--jsonpath|--intrinsic [EXPR] [OPTION]...",
+    "Evaluates EXPR and prints its value. Without EXPR, reads lines {\"expr\",\"data\"?,\"bindings\"?} from standard "
+    "input and answers each with one line.",
+    {{{"lockstep query --jsonata '$sum(items.price)' --data order.json", "a sum over a document"},
+      {"lockstep query --jsonpath '$.items[?(@.price > 10)]' --data order.json", "what a path finds"}}},
+    query};
 
 }  // namespace lockstep::cli

@@ -9,7 +9,7 @@
 #include <sstream>
 
 #include "mpi_worker/cores.hpp"
-#include "mpi_worker/descriptor.hpp"
+#include "value/descriptor.hpp"
 
 namespace lockstep::cli {
 
@@ -57,7 +57,7 @@ report::FrameSize Terminal::size() const {
   if (path_.empty()) {
     return first_;
   }
-  const worker::Descriptor terminal(open(path_.c_str(), O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
+  const Descriptor terminal(open(path_.c_str(), O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
   return terminal ? ask(terminal.get()).value_or(first_) : first_;
 }
 

@@ -1,4 +1,6 @@
 // Tasks that wait for their token to be answered (asl.md, .waitForTaskToken).
+#include <set>
+
 #include "engine/test_world.hpp"
 
 namespace lockstep::engine {
@@ -70,6 +72,21 @@ TEST(Callback, TimesOutWhenHeartbeatsStop) {
   world.ended(Status::failed, "States.Timeout: -");
 }
 
+TEST(Callback, CountsHeartbeatsFromWhenItsJobIsOver) {
+  World world(callback(R"(,"HeartbeatSeconds":10)"));
+  world.start();
+  const DispatchTask task = world.next_dispatch();
+  world.advance(30);
+  EXPECT_EQ(world.heartbeat(task.token), Verdict::accepted);
+  world.advance(30);
+  EXPECT_TRUE(world.is_running()) << "its job may take as long as it likes";
+  world.succeed(task.id);
+  world.advance(9);
+  EXPECT_TRUE(world.is_running());
+  world.advance(1);
+  world.ended(Status::failed, "States.Timeout: -");
+}
+
 TEST(Callback, HeartbeatsDoNotOutliveTheTimeout) {
   World world(callback(R"(,"TimeoutSeconds":15,"HeartbeatSeconds":10)"));
   world.start();
@@ -87,9 +104,7 @@ TEST(Callback, RefusesTokensThatAreNoneOrOver) {
   const DispatchTask first = world.next_dispatch();
   EXPECT_EQ(world.answer("nonsense", "1"), Verdict::invalid_token);
   EXPECT_EQ(world.answer(first.token.substr(0, first.token.size() - 1), "1"), Verdict::invalid_token);
-  std::string guessed = first.token;
-  guessed.back() = guessed.back() == '0' ? '1' : '0';
-  EXPECT_EQ(world.answer(guessed, "1"), Verdict::task_timed_out);
+  EXPECT_EQ(world.answer(make_token({}, first.id), "1"), Verdict::task_timed_out) << "made with another key";
   world.fail(first.id, "Broken");
   world.advance(1);
   const DispatchTask second = world.next_dispatch();
@@ -111,6 +126,58 @@ TEST(Callback, AnswersARequestThatIsDeliveredAgainTheSameWay) {
   EXPECT_EQ(world.answer(task.token, "1", "another"), Verdict::task_timed_out);
   world.succeed(world.dispatched("B", "1"));
   world.ended(Status::succeeded);
+}
+
+TEST(Callback, HasATokenThatNoOtherTaskEverHad) {
+  World world(machine_of(R"("A":{"Type":"Map","End":true,"ItemProcessor":{"StartAt":"T","States":{
+      "T":{"Type":"Task","Resource":"job:t.waitForTaskToken","Next":"U",
+        "Retry":[{"ErrorEquals":["States.ALL"],"IntervalSeconds":1,"MaxAttempts":1}]},
+      "U":{"Type":"Task","Resource":"job:t.waitForTaskToken","End":true}}}})"));
+  world.start("[1,2]");
+  std::set<std::string> tokens;
+  const auto next = [&] {
+    const DispatchTask task = world.next_dispatch();
+    EXPECT_TRUE(is_token(task.token));
+    EXPECT_TRUE(tokens.insert(task.token).second);
+    return task;
+  };
+  for (int i = 0; i < 2; ++i) {
+    world.fail(next().id, "Broken");
+  }
+  world.advance(1);
+  EXPECT_EQ(world.answer_failure(next().token, "Broken", ""), Verdict::accepted);
+  world.cancelled(next().id);
+  world.ended(Status::failed, "Broken: ");
+  EXPECT_EQ(world.redrive(), Verdict::accepted);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(world.answer(next().token, "1", fmt::format("t{}", i)), Verdict::accepted);
+  }
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(world.answer(next().token, "1", fmt::format("u{}", i)), Verdict::accepted);
+  }
+  world.ended(Status::succeeded);
+  EXPECT_EQ(tokens.size(), 8U);
+}
+
+TEST(Callback, AnswersByATokenOfAnyForm) {
+  const asl::StateMachinePtr machine = asl::parse_definition(callback()).machine;
+  Engine engine(Limits::hpc());
+  Step step;
+  engine.handle({Timestamp{1}, 1, StartExecution{ExecutionId{1}, std::make_shared<Identity>("one"), machine, Value()}},
+                step);
+  Engine recovered(Limits::hpc());
+  for (Event& event : step.events) {
+    if (auto* scheduled = std::get_if<TaskScheduled>(&event.body)) {
+      scheduled->token = "1-0-00112233445566778899aabbccddeeff";  // as earlier versions made them
+    }
+    recovered.apply(event);
+  }
+  EXPECT_EQ(recovered.check_invariants(), "");
+  step.clear();
+  AnswerTask answer;
+  answer.token = "1-0-00112233445566778899aabbccddeeff";
+  recovered.handle({Timestamp{2}, 2, answer}, step);
+  EXPECT_EQ(recovered.find(ExecutionId{1})->status, Status::succeeded);
 }
 
 TEST(Callback, KeepsItsTokenWhenItsJobIsInterrupted) {

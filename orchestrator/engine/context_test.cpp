@@ -52,8 +52,8 @@ TEST(Context, HoldsTheItemOfTheInnermostMap) {
     "ItemProcessor":{"StartAt":"C","States":{"C":{"Type":"Pass","Parameters":{"from.$":"$","i.$":"$$.Map.Item.Index","v.$":"$$.Map.Item.Value"},"End":true}}},
     "Next":"D"},"D":{"Type":"Pass","Parameters":{"inner.$":"$","i.$":"$$.Map.Item.Index"},"End":true}}},"End":true})"));
   world.start(R"([["a"],["b"]])");
-  world.ended(Status::succeeded, R"([{"inner":[{"from":{"outer":0,"v":"a"},"i":0,"v":"a"}],"i":0},)"
-                                 R"({"inner":[{"from":{"outer":0,"v":"b"},"i":0,"v":"b"}],"i":1}])");
+  world.ended(Status::succeeded, R"([{"i":0,"inner":[{"v":"a","i":0,"from":{"v":"a","outer":0}}]},)"
+                                 R"({"i":1,"inner":[{"v":"b","i":0,"from":{"v":"b","outer":0}}]}])");
 }
 
 TEST(Context, HoldsANewTokenForEachAttempt) {

@@ -1,10 +1,32 @@
 // The data flow of a state: asl.md section 4 for JSONPath states, section 5 for JSONata states.
+#include <algorithm>
+#include <charconv>
+
 #include "engine/decider.hpp"
 #include "engine/environment.hpp"
 
 namespace lockstep::engine {
 
-std::optional<Value> Decider::effective_input(Execution& execution, Strand& strand, const asl::State& state) {
+std::string too_large(std::string_view what) {
+  return fmt::format(
+      "The state/task '{}' returned a result with a size exceeding the maximum number of bytes service limit.", what);
+}
+
+std::optional<std::int64_t> as_whole_number(const Node& node, bool by_path) {
+  if (!by_path || !node.is_string()) {
+    return node.is_number() ? node.as_integer() : std::nullopt;
+  }
+  std::string_view text = node.as_string();
+  if (text.size() > 1 && text[0] == '+' && text[1] != '-') {
+    text.remove_prefix(1);
+  }
+  std::int64_t whole = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), whole);
+  return problem == std::errc() && end == text.data() + text.size() ? std::optional(whole) : std::nullopt;
+}
+
+std::optional<Value> Decider::effective_input(const Execution& execution, const Strand& strand,
+                                              const asl::State& state) {
   if (state.input_discarded) {
     return Value::empty_object();
   }
@@ -21,7 +43,7 @@ std::optional<Value> Decider::effective_input(Execution& execution, Strand& stra
   return *std::move(value);
 }
 
-std::optional<Value> Decider::arguments(Execution& execution, Strand& strand, const asl::State& state,
+std::optional<Value> Decider::arguments(const Execution& execution, const Strand& strand, const asl::State& state,
                                         Value effective) {
   if (state.arguments == nullptr) {
     return effective;
@@ -36,7 +58,7 @@ std::optional<Value> Decider::arguments(Execution& execution, Strand& strand, co
   return *std::move(value);
 }
 
-void Decider::complete(Execution& execution, Strand& strand, const asl::State& state, Value result) {
+void Decider::complete(const Execution& execution, const Strand& strand, const asl::State& state, Value result) {
   const bool jsonata = state.language == asl::QueryLanguage::jsonata;
   std::optional<StrandEnvironment> environment;  // most states evaluate nothing here
   const auto evaluate = [&](const query::ExpressionPtr& expression, const Value& input) -> std::optional<Value> {
@@ -94,8 +116,8 @@ void Decider::complete(Execution& execution, Strand& strand, const asl::State& s
   leave(execution, strand, *std::move(output), state.next, assigned);
 }
 
-void Decider::complete_without_result(Execution& execution, Strand& strand, const asl::State& state, Value effective,
-                                      asl::StateId next, const query::ExpressionPtr& output,
+void Decider::complete_without_result(const Execution& execution, const Strand& strand, const asl::State& state,
+                                      Value effective, asl::StateId next, const query::ExpressionPtr& output,
                                       const query::ExpressionPtr& assign) {
   Value left = state.output_discarded ? Value::empty_object() : effective;
   std::optional<Value> assigned;
@@ -122,7 +144,7 @@ void Decider::complete_without_result(Execution& execution, Strand& strand, cons
   leave(execution, strand, std::move(left), next, assigned);
 }
 
-void Decider::leave(Execution& execution, Strand& strand, Value output, asl::StateId next,
+void Decider::leave(const Execution& execution, const Strand& strand, Value output, asl::StateId next,
                     const std::optional<Value>& assigned) {
   const asl::State& state = execution.machine->state(strand.state);
   if (!fits(execution, strand, output, state.name)) {
@@ -130,14 +152,20 @@ void Decider::leave(Execution& execution, Strand& strand, Value output, asl::Sta
   }
   std::vector<query::VariableScope::Entry> entries;
   if (assigned) {
-    if (!fits(execution, strand, *assigned, state.name)) {
+    const Node& node = assigned->node();
+    std::size_t size = 0;  // of the values: names don't count
+    for (std::size_t i = 0; i < node.size(); ++i) {
+      size += node.member(i).value().text_size();
+    }
+    if (size > engine_.limits_.payload_bytes || assigned->depth() > engine_.limits_.payload_depth + 1) {
+      refuse_size(execution, strand, state.name);
       return;
     }
-    const Node& node = assigned->node();
     for (std::size_t i = 0; i < node.size(); ++i) {
       const Member& member = node.member(i);
       entries.push_back({std::string(member.key()), assigned->part(member.value())});
     }
+    std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
     if (query::VariableScope::with(strand.variables, entries)->text_size() > engine_.limits_.stored_variable_bytes) {
       Failure failure;
       failure.error = "States.DataLimitExceeded";
@@ -158,20 +186,23 @@ bool Decider::within_limits(const Value& value) const {
          ((limits.payload_depth >= kMaxDepth && !value.is_parsed()) || value.depth() <= limits.payload_depth);
 }
 
-bool Decider::fits(Execution& execution, Strand& strand, const Value& value, std::string_view what) {
+bool Decider::fits(const Execution& execution, const Strand& strand, const Value& value, std::string_view what) {
   if (within_limits(value)) {
     return true;
   }
-  Failure failure;
-  failure.error = "States.DataLimitExceeded";
-  failure.cause = fmt::format(
-      "The state/task '{}' returned a result with a size exceeding the maximum number of bytes service limit.", what);
-  failure.catchable = false;
-  handle_failure(execution, strand, failure);
+  refuse_size(execution, strand, what);
   return false;
 }
 
-std::optional<std::int64_t> Decider::whole_number(Execution& execution, Strand& strand,
+void Decider::refuse_size(const Execution& execution, const Strand& strand, std::string_view what) {
+  Failure failure;
+  failure.error = "States.DataLimitExceeded";
+  failure.cause = too_large(what);
+  failure.catchable = false;
+  handle_failure(execution, strand, failure);
+}
+
+std::optional<std::int64_t> Decider::whole_number(const Execution& execution, const Strand& strand,
                                                   const asl::ComputedNumber& number, const Value& effective,
                                                   std::string_view field, std::int64_t lowest) {
   StrandEnvironment environment = environment_for(execution, strand);
@@ -182,7 +213,7 @@ std::optional<std::int64_t> Decider::whole_number(Execution& execution, Strand& 
     return std::nullopt;
   }
   const Node& node = value->node();
-  const auto whole = node.is_number() ? node.as_integer() : std::nullopt;
+  const auto whole = as_whole_number(node, !number.path.empty());
   if (!whole && !number.path.empty()) {
     runtime_error(execution, strand,
                   fmt::format("The {}Path field refers to value \"{}\" which is not a valid integer: {}", field,

@@ -93,7 +93,7 @@ TEST(Result, OfAPassIsLiteral) {
 
 TEST(Parameters, AreComputedAndSoCompact) {
   EXPECT_EQ(pass(R"("Parameters":{"a.$":"$.x","b":[{"c.$":"$.x[0]"}],"d":"$.x"})", R"({"x": [ 0.0, 1e2 ]})"),
-            R"({"a":[0.0,1e2],"b":[{"c":0.0}],"d":"$.x"})");
+            R"({"b":[{"c":0.0}],"d":"$.x","a":[0.0,1e2]})");
 }
 
 TEST(Parameters, ThatMissSayWhere) {
@@ -154,6 +154,24 @@ TEST(Numbers, OfPathsSayWhatTheyFound) {
       R"(States.Runtime: The TimeoutSecondsPath field refers to value "NoNumber" which is not a valid integer: $.t)");
   EXPECT_EQ(timeout(R"({"t":{}})"),
             R"(States.Runtime: The TimeoutSecondsPath field refers to value "{}" which is not a valid integer: $.t)");
+}
+
+TEST(Numbers, OfPathsMayBeSpelledInAString) {
+  const auto call_of = [](const std::string& fields, const std::string& input) {
+    World world(machine_of(R"("A":{"Type":"Task","Resource":"job:t",)" + fields + R"(,"End":true})"));
+    world.start(input);
+    return world.next_dispatch();
+  };
+  EXPECT_EQ(call_of(R"("TimeoutSecondsPath":"$.t")", R"({"t":"7"})").timeout_seconds, 7);
+  EXPECT_EQ(call_of(R"("TimeoutSecondsPath":"$.t")", R"({"t":"+007"})").timeout_seconds, 7);
+  EXPECT_EQ(call_of(R"("HeartbeatSecondsPath":"$$.Execution.Input.t")", R"({"t":"3"})").heartbeat_seconds, 3);
+  for (const char* text : {"", " 7", "7 ", "+", "+-7", "7.0", "0x7", "99999999999999999999"}) {
+    EXPECT_EQ(
+        of(R"("Type":"Task","Resource":"job:t","TimeoutSecondsPath":"$.t")", fmt::format(R"({{"t":"{}"}})", text)),
+        fmt::format(R"(States.Runtime: The TimeoutSecondsPath field refers to value "{}" which is not a valid )"
+                    "integer: $.t",
+                    text));
+  }
 }
 
 }  // namespace

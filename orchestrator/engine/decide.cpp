@@ -1,4 +1,6 @@
 #include "engine/decider.hpp"
+#include "engine/definition_change.hpp"
+#include "value/random.hpp"
 
 namespace lockstep::engine {
 
@@ -6,8 +8,12 @@ void Engine::handle(const Input& input, Step& step) {
   Decider decider(*this, input, step);
   if (const auto* start = std::get_if<StartExecution>(&input.body)) {
     decider.start(*start);
-  } else if (const auto* outcome = std::get_if<TaskOutcome>(&input.body)) {
+  } else if (const auto* join = std::get_if<JoinExecution>(&input.body)) {
+    decider.join(*join);
+  } else if (const auto* outcome = std::get_if<work::Outcome>(&input.body)) {
     decider.take_outcome(*outcome);
+  } else if (const auto* progress = std::get_if<TaskProgress>(&input.body)) {
+    decider.take_progress(*progress);
   } else if (const auto* stop = std::get_if<StopExecution>(&input.body)) {
     decider.stop(*stop);
   } else if (const auto* answer = std::get_if<AnswerTask>(&input.body)) {
@@ -16,60 +22,75 @@ void Engine::handle(const Input& input, Step& step) {
     decider.redrive(*redrive);
   } else if (const auto* again = std::get_if<RedispatchTask>(&input.body)) {
     decider.redispatch(*again);
+  } else if (const auto* report = std::get_if<MapRunReport>(&input.body)) {
+    decider.take_children(*report);
   }
   decider.proceed();
 }
 
 std::uint64_t Decider::random() {
-  // splitmix64: every call of an Input gets another number, the same ones when the Input is repeated.
-  seed_ += 0x9E3779B97F4A7C15U;
-  std::uint64_t z = seed_;
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9U;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EBU;
-  return z ^ (z >> 31);
+  // Every call of an Input gets another number, the same ones when the Input is repeated.
+  return next_random(seed_);
 }
 
 void Decider::start(const StartExecution& start) {
+  if (const Execution* known = engine_.find(start.id)) {
+    answered_before(*known, start.request);
+    return;
+  }
   Event& event = step_.events.emplace_back();
   event.execution = start.id;
   event.time = now_;
   event.id = 1;
-  event.body = ExecutionStarted{start.identity, start.machine, start.input};
+  event.journalled = start.origin.type != ExecutionType::express_sync;
+  event.body = ExecutionStarted{start.identity, start.machine, start.input, start.origin, start.request};
   engine_.start(event, std::get<ExecutionStarted>(event.body));
+  if (!start.request.empty()) {
+    want(*engine_.find(start.id), AnswerRequest{start.request, start.id, Verdict::accepted});
+  }
+}
+
+void Decider::join(const JoinExecution& join) {
+  const Execution* execution = engine_.find(join.id);
+  if (execution != nullptr && answered_before(*execution, join.request)) {
+    return;
+  }
+  const bool runs = execution != nullptr && execution->status == Status::running;
+  if (runs) {
+    emit(*execution, RequestTaken{join.request, Verdict::accepted});
+  }
+  answer(join.request, join.id, runs ? Verdict::accepted : Verdict::execution_does_not_exist);
 }
 
 void Decider::proceed() {
-  while (!engine_.timers_held_ && !engine_.timers_.empty() && engine_.timers_.top().deadline <= now_) {
+  while (!timers_held_ && !engine_.timers_.empty() && engine_.timers_.top().deadline <= now_) {
     const Engine::Timer timer = engine_.timers_.top();
     engine_.timers_.pop();
     if (!engine_.is_live(timer)) {
       continue;
     }
-    Execution& execution = *engine_.executions_.at(timer.execution);
+    const Execution& execution = *engine_.find(timer.execution);
     if (timer.strand == StrandId::none) {
       time_out(execution);
     } else {
       engine_.make_ready(execution, *execution.find(timer.strand));
     }
   }
-  Execution* execution = nullptr;
+  const Execution* execution = nullptr;
   while (!engine_.ready_.empty() && budget_ > 0) {
     const Engine::Ready ready = engine_.ready_.front();
     engine_.ready_.pop_front();
     if (execution == nullptr || execution->id != ready.execution) {
-      const auto found = engine_.executions_.find(ready.execution);
-      if (found == engine_.executions_.end()) {
-        continue;
-      }
-      execution = found->second.get();
+      execution = engine_.find(ready.execution);
     }
-    if (Strand* strand = execution->find(ready.strand); strand != nullptr && strand->queued) {
+    const Strand* strand = execution == nullptr ? nullptr : execution->find(ready.strand);
+    if (strand != nullptr && strand->queued) {
       run(*execution, *strand);
     }
   }
 }
 
-void Decider::run(Execution& execution, Strand& strand) {
+void Decider::run(const Execution& execution, const Strand& strand) {
   strand.queued = true;  // it is in hand: evolve need not queue it
   Progress progress = Progress::more;
   while (progress == Progress::more && budget_ > 0) {
@@ -89,41 +110,44 @@ void Decider::run(Execution& execution, Strand& strand) {
 
 /// One step of a strand; `later` when others have to go on first, `waits` when it has nothing more to do until
 /// something happens outside it.
-Decider::Progress Decider::advance(Execution& execution, Strand& strand) {
+Decider::Progress Decider::advance(const Execution& execution, const Strand& strand) {
   switch (strand.phase) {
-    case Phase::entering: {
-      const std::uint64_t limit = engine_.limits_.history_events;
-      if (limit != 0 && execution.last_event_id + 1 >= limit) {
-        Failure failure;
-        failure.error = "States.Runtime";
-        failure.cause = fmt::format("The execution reached the maximum number of history events ({}).", limit);
-        failure.catchable = false;
-        handle_failure(execution, strand, failure);
-        return Progress::more;
+    case Phase::entering:
+      if (is_full(execution, strand, 1)) {
+        return Progress::waits;
       }
       emit(execution, strand, StateEntered{strand.state, strand.input});
       return Progress::more;
-    }
-    case Phase::entered:
+    case Phase::entered: {
+      const asl::StateType type = execution.machine->state(strand.state).type;
+      if (type != asl::StateType::wait && type != asl::StateType::fail && is_full(execution, strand, 1)) {
+        return Progress::waits;
+      }
       begin_work(execution, strand);
       return Progress::more;
+    }
     case Phase::task:
-      return Progress::waits;
+      if (!strand.call->timeout_at || strand.deadline > now_ || is_full(execution, strand, 1)) {
+        return Progress::waits;
+      }
+      want(execution, CancelTask{execution.dispatch_id(strand)});
+      emit(execution, strand, TaskTimedOut{false});
+      return Progress::more;
     case Phase::waiting:
-      if (strand.deadline > now_) {
+      if (strand.deadline > now_ || is_full(execution, strand, 1)) {
         return Progress::waits;
       }
       end_wait(execution, strand);
       return Progress::more;
     case Phase::retrying:
-      if (strand.deadline > now_) {
+      if (strand.deadline > now_ || is_full(execution, strand, 1)) {
         return Progress::waits;
       }
       begin_work(execution, strand);
       return Progress::more;
     case Phase::callback: {
       const Call& call = *strand.call;
-      if ((!call.timeout_at && !call.heartbeat_at) || strand.deadline > now_) {
+      if ((!call.timeout_at && !call.heartbeat_at) || strand.deadline > now_ || is_full(execution, strand, 1)) {
         return Progress::waits;
       }
       emit(execution, strand, TaskTimedOut{call.heartbeat_at == strand.deadline && call.timeout_at != strand.deadline});
@@ -132,6 +156,9 @@ Decider::Progress Decider::advance(Execution& execution, Strand& strand) {
     case Phase::children:
       return continue_children(execution, strand);
     case Phase::result_ready:
+      if (is_full(execution, strand, 1)) {
+        return Progress::waits;
+      }
       complete(execution, strand, execution.machine->state(strand.state), strand.result);
       return Progress::more;
     case Phase::failing: {
@@ -140,13 +167,16 @@ Decider::Progress Decider::advance(Execution& execution, Strand& strand) {
       return Progress::more;
     }
     case Phase::done:
+      if (strand.iteration && is_full(execution, strand, 1)) {
+        return Progress::waits;
+      }
       finish_strand(execution, strand);
       return Progress::gone;
   }
   return Progress::waits;
 }
 
-void Decider::begin_work(Execution& execution, Strand& strand) {
+void Decider::begin_work(const Execution& execution, const Strand& strand) {
   const asl::State& state = execution.machine->state(strand.state);
   std::visit(
       [&](const auto& detail) {
@@ -173,11 +203,11 @@ void Decider::begin_work(Execution& execution, Strand& strand) {
 }
 
 /// The strand left its last state; it is gone afterwards.
-void Decider::finish_strand(Execution& execution, Strand& strand) {
+void Decider::finish_strand(const Execution& execution, const Strand& strand) {
   if (strand.id == StrandId::top) {
     const Value output = strand.input;
     emit(execution, strand, ExecutionSucceeded{output});
-    step_.effects.emplace_back(EndExecution{execution.id, Status::succeeded, output, std::nullopt, std::nullopt});
+    want(execution, EndExecution{execution.id, Status::succeeded, output, std::nullopt, std::nullopt});
     return;
   }
   emit(execution, strand, ChildSucceeded{strand.parent, strand.index, strand.iteration});
@@ -186,33 +216,43 @@ void Decider::finish_strand(Execution& execution, Strand& strand) {
 void Decider::cancel_tasks(const Execution& execution) {
   for (const Strand& strand : execution.strands) {
     if (strand.phase == Phase::task) {
-      step_.effects.emplace_back(
-          CancelTask{{static_cast<std::uint64_t>(execution.id), strand.visit(), strand.dispatches}});
+      want(execution, CancelTask{execution.dispatch_id(strand)});
     }
   }
 }
 
-void Decider::time_out(Execution& execution) {
+bool Decider::is_full(const Execution& execution, const Strand& strand, std::uint64_t more) {
+  const std::uint64_t limit = engine_.limits_.history_events;
+  if (limit == 0 || execution.last_event_id + more < limit || execution.origin.type != ExecutionType::standard) {
+    return false;
+  }
+  const std::string error = "States.Runtime";
+  const std::string cause = fmt::format("The execution reached the maximum number of history events ({}).", limit);
   cancel_tasks(execution);
-  emit(execution, ExecutionTimedOut{});
-  step_.effects.emplace_back(EndExecution{execution.id, Status::timed_out, Value(), std::nullopt, std::nullopt});
+  const Strand& top = *execution.find(StrandId::top);
+  emit(execution, top, top.state, ExecutionFailed{error, cause}, strand.previous);
+  want(execution, EndExecution{execution.id, Status::failed, Value(), error, cause});
+  return true;
 }
 
-void Decider::answer(Execution* execution, const std::string& request, Verdict verdict) {
-  if (request.empty()) {
-    return;
+void Decider::time_out(const Execution& execution) {
+  cancel_tasks(execution);
+  emit(execution, ExecutionTimedOut{});
+  want(execution, EndExecution{execution.id, Status::timed_out, Value(), std::nullopt, std::nullopt});
+}
+
+/// What the request changed names it (Execution::requests). What changed nothing needs no record: it would be answered
+/// the same way again.
+void Decider::answer(const std::string& request, ExecutionId execution, Verdict verdict, std::string cause) {
+  if (!request.empty()) {
+    step_.effects.push_back({AnswerRequest{request, execution, verdict, std::move(cause)}});
   }
-  // What changed nothing needs no record: it would be answered the same way again.
-  if (execution != nullptr && verdict == Verdict::accepted) {
-    emit(*execution, RequestTaken{request, verdict});
-  }
-  step_.effects.emplace_back(AnswerRequest{request, verdict});
 }
 
 bool Decider::answered_before(const Execution& execution, const std::string& request) {
-  for (const RequestTaken& taken : execution.requests) {
+  for (const RequestTaken& taken : *execution.requests) {
     if (taken.request == request) {
-      step_.effects.emplace_back(AnswerRequest{request, taken.verdict});
+      want(execution, AnswerRequest{request, execution.id, taken.verdict});
       return true;
     }
   }
@@ -220,39 +260,44 @@ bool Decider::answered_before(const Execution& execution, const std::string& req
 }
 
 void Decider::stop(const StopExecution& stop) {
-  const auto found = engine_.executions_.find(stop.id);
-  if (found == engine_.executions_.end()) {
-    answer(nullptr, stop.request, Verdict::execution_does_not_exist);
+  const Execution* found = engine_.find(stop.id);
+  if (found == nullptr) {
+    answer(stop.request, stop.id, Verdict::execution_does_not_exist);
     return;
   }
-  Execution& execution = *found->second;
+  const Execution& execution = *found;
   if (answered_before(execution, stop.request)) {
     return;
   }
   if (execution.status == Status::running) {
     cancel_tasks(execution);
-    emit(execution, ExecutionAborted{stop.error, stop.cause});
-    step_.effects.emplace_back(EndExecution{execution.id, Status::aborted, Value(), stop.error, stop.cause});
+    for (const Strand& strand : execution.strands) {
+      say_map_run_aborted(execution, strand, strand.previous);
+    }
+    emit(execution, ExecutionAborted{stop.error, stop.cause, stop.request});
+    want(execution, EndExecution{execution.id, Status::aborted, Value(), stop.error, stop.cause});
   }
-  answer(&execution, stop.request, Verdict::accepted);
+  answer(stop.request, stop.id, Verdict::accepted);
 }
 
 void Decider::redrive(const RedriveExecution& redrive) {
-  const auto found = engine_.executions_.find(redrive.id);
-  if (found == engine_.executions_.end()) {
-    answer(nullptr, redrive.request, Verdict::execution_does_not_exist);
+  const Execution* found = engine_.find(redrive.id);
+  if (found == nullptr) {
+    answer(redrive.request, redrive.id, Verdict::execution_does_not_exist);
     return;
   }
-  Execution& execution = *found->second;
+  const Execution& execution = *found;
   if (answered_before(execution, redrive.request)) {
     return;
   }
-  if (execution.status == Status::running || execution.status == Status::succeeded || execution.strands.empty()) {
-    answer(&execution, redrive.request, Verdict::execution_not_redrivable);
+  if (RedriveVerdict may = may_redrive(execution, redrive.machine.get(), engine_.limits_, now_);
+      may.verdict != Verdict::accepted) {
+    answer(redrive.request, redrive.id, may.verdict, std::move(may.cause));
     return;
   }
-  emit(execution, ExecutionRedriven{execution.redrive_count + 1}, execution.last_event_id);
-  answer(&execution, redrive.request, Verdict::accepted);
+  emit(execution, ExecutionRedriven{execution.redrive_count + 1, redrive.request, redrive.machine, redrive.revision},
+       execution.last_event_id);
+  answer(redrive.request, redrive.id, Verdict::accepted);
 }
 
 }  // namespace lockstep::engine

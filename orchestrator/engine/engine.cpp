@@ -9,27 +9,155 @@ const Execution* Engine::find(ExecutionId id) const {
   return found == executions_.end() ? nullptr : found->second.get();
 }
 
-void Engine::forget_request(ExecutionId id, const std::string& request) {
-  if (const auto found = executions_.find(id); found != executions_.end()) {
-    std::erase_if(found->second->requests, [&](const RequestTaken& taken) { return taken.request == request; });
+std::optional<std::uint64_t> Execution::item_index(const Strand& strand) const {
+  for (const Strand* at = &strand; at != nullptr; at = find(at->parent)) {
+    if (at->iteration) {
+      return at->index;
+    }
   }
+  return origin.child != nullptr && origin.child->item ? std::optional(origin.child->item->index) : std::nullopt;
+}
+
+void Engine::forget_request(ExecutionId id, const std::string& request) {
+  const auto found = executions_.find(id);
+  if (found == executions_.end() || found->second->requests->empty()) {
+    return;
+  }
+  auto& requests = found->second->requests;
+  std::erase_if(requests.edit(), [&](const RequestTaken& taken) { return taken.request == request; });
+  taken_.erase(request);
+  if (requests->empty()) {
+    requests.clear();
+  }
+}
+
+Execution& Engine::hold(std::unique_ptr<Execution> execution) {
+  forget(execution->id);
+  for (const RequestTaken& taken : *execution->requests) {
+    taken_.insert_or_assign(taken.request, execution->id);
+  }
+  for (const Strand& strand : execution->strands) {
+    index_token(*execution, strand);
+  }
+  return *(executions_[execution->id] = std::move(execution));
 }
 
 void Engine::forget(ExecutionId id) {
-  executions_.erase(id);
+  const auto found = executions_.find(id);
+  if (found == executions_.end()) {
+    return;
+  }
+  for (const RequestTaken& taken : *found->second->requests) {
+    taken_.erase(taken.request);
+  }
+  for (Strand& strand : found->second->strands) {
+    end_call(strand);
+  }
+  executions_.erase(found);
+}
+
+void Engine::index_token(const Execution& execution, const Strand& strand) {
+  if (strand.call != nullptr && !strand.token->empty()) {
+    tokens_.emplace(*strand.token, TaskPlace{execution.id, strand.id});
+  }
+}
+
+/// Whatever is said to the strand's task from here on comes too late.
+void Engine::end_call(Strand& strand) {
+  if (strand.call != nullptr && !strand.token->empty()) {
+    tokens_.erase(*strand.token);
+  }
+  strand.call.reset();
 }
 
 std::optional<Timestamp> Engine::next_deadline() {
-  if (timers_held_) {
-    return std::nullopt;
-  }
   while (!timers_.empty() && !is_live(timers_.top())) {
     timers_.pop();
   }
   return timers_.empty() ? std::nullopt : std::optional(timers_.top().deadline);
 }
 
+/// Every change of a phase that may have to do with a task: Maps above count those that are out.
+void Engine::enter(Execution& execution, Strand& strand, Phase phase) {
+  const bool was_out = strand.phase == Phase::task;
+  const bool is_out = phase == Phase::task;
+  strand.phase = phase;
+  if (was_out == is_out) {
+    return;
+  }
+  for (Strand* at = execution.find(strand.parent); at != nullptr; at = execution.find(at->parent)) {
+    if (Children* children = at->children.get(); children != nullptr && children->is_map) {
+      children->tasks += is_out ? 1 : -1U;
+      if (children->held && children->tasks <= few_tasks()) {
+        children->held = false;
+        make_ready(execution, *at);
+      }
+    }
+  }
+}
+
+void Engine::make_ready(const Execution& execution, const Strand& strand, bool at_front) {
+  if (strand.queued && !at_front) {
+    return;
+  }
+  strand.queued = true;
+  if (at_front) {
+    ready_.push_front({execution.id, strand.id});
+  } else {
+    ready_.push_back({execution.id, strand.id});
+  }
+}
+
+void Engine::start_timer(const Execution& execution, StrandId strand, Timestamp deadline) {
+  timers_.push({deadline, execution.id, strand});
+}
+
+bool Engine::is_live(const Timer& timer) const {
+  const Execution* execution = find(timer.execution);
+  if (execution == nullptr || execution->status != Status::running) {
+    return false;
+  }
+  if (timer.strand == StrandId::none) {
+    return execution->deadline == timer.deadline;
+  }
+  const Strand* strand = execution->find(timer.strand);
+  return strand != nullptr && !strand->given_up &&
+         (strand->phase == Phase::waiting || strand->phase == Phase::retrying || strand->phase == Phase::callback ||
+          (strand->phase == Phase::task && strand->submitted)) &&
+         strand->deadline == timer.deadline;
+}
+
+/// That what is found by its token, or by its request, is what has it.
+std::string Engine::check_index() const {
+  std::size_t tokens = 0;
+  std::size_t requests = 0;
+  for (const auto& [id, execution] : executions_) {
+    for (const Strand& strand : execution->strands) {
+      if (strand.call == nullptr || strand.token->empty()) {
+        continue;
+      }
+      ++tokens;
+      const auto known = tokens_.find(*strand.token);
+      if (known == tokens_.end() || known->first.data() != strand.token->data() || known->second.execution != id ||
+          known->second.strand != strand.id) {
+        return fmt::format("the token {} does not lead to its task", *strand.token);
+      }
+    }
+    for (const RequestTaken& taken : *execution->requests) {
+      ++requests;
+      const auto known = taken_.find(taken.request);
+      if (known == taken_.end() || known->second != id) {
+        return fmt::format("the request {} does not lead to its execution", taken.request);
+      }
+    }
+  }
+  return tokens == tokens_.size() && requests == taken_.size() ? "" : "tokens or requests are known that nothing has";
+}
+
 std::string Engine::check_invariants() const {
+  if (std::string wrong = check_index(); !wrong.empty()) {
+    return wrong;
+  }
   std::unordered_map<ExecutionId, std::unordered_map<StrandId, int>> queued;
   for (const Ready& ready : ready_) {
     ++queued[ready.execution][ready.strand];
@@ -48,6 +176,9 @@ std::string Engine::check_invariants() const {
     }
     if (execution->find(StrandId::top) == nullptr) {
       return fmt::format("execution {} runs without its top strand", static_cast<std::uint64_t>(id));
+    }
+    if (execution->lines_due != 0) {
+      return fmt::format("execution {} has not said all of what it gave up", static_cast<std::uint64_t>(id));
     }
     std::unordered_map<StrandId, std::uint32_t> children_of;
     std::unordered_map<StrandId, std::uint32_t> tasks_below;

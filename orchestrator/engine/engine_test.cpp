@@ -136,10 +136,30 @@ TEST(Wait, EndsWhenItsTimeHasCome) {
   world.ended(Status::succeeded);
 }
 
+TEST(Wait, GoesOnWhileTimersAreHeld) {
+  World world(R"({"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":10,"End":true}}})");
+  world.start("{}");
+  world.hold_timers(true);
+  world.advance(20);
+  EXPECT_TRUE(world.is_running());
+  world.hold_timers(false);
+  world.advance(0);
+  world.ended(Status::succeeded);
+}
+
 TEST(Wait, APastTimestampEndsAtOnce) {
   World world(R"({"StartAt":"W","States":{"W":{"Type":"Wait","Timestamp":"2001-01-01T00:00:00Z","End":true}}})");
   world.start();
   world.ended(Status::succeeded, "{}");
+}
+
+TEST(Wait, TakesSecondsThatAStringSpells) {
+  World world(R"({"StartAt":"W","States":{"W":{"Type":"Wait","SecondsPath":"$.s","End":true}}})");
+  world.start(R"({"s":"30"})");
+  world.advance(29.9);
+  EXPECT_EQ(world.history().back(), "2<-0 WaitStateEntered");
+  world.advance(0.1);
+  world.ended(Status::succeeded, R"({"s":"30"})");
 }
 
 TEST(Wait, SaysWhatIsWrongWithItsTime) {
@@ -156,6 +176,8 @@ TEST(Wait, SaysWhatIsWrongWithItsTime) {
             "The SecondsPath parameter references a negative value: $.s == -1");
   EXPECT_EQ(cause(R"("SecondsPath":"$.s")", R"({"s":1.5})"),
             "The SecondsPath parameter cannot be parsed as a long value: $.s == 1.5");
+  EXPECT_EQ(cause(R"("SecondsPath":"$.s")", R"({"s":"soon"})"),
+            "The SecondsPath parameter cannot be parsed as a long value: $.s == soon");
   EXPECT_EQ(cause(R"("SecondsPath":"$.s")", R"({"s":2147483648})"), "Wait state delay is too long.");
   EXPECT_EQ(cause(R"("TimestampPath":"$.t")", R"({"t":"2024-01-01"})"),
             "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: "

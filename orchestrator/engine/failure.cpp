@@ -32,13 +32,13 @@ Value error_output(const Failure& failure) {
 
 }  // namespace
 
-std::string Decider::prefixed(const Execution& execution, const Strand& strand, std::string_view message) const {
+std::string state_cause(const Execution& execution, const Strand& strand, std::string_view message) {
   return fmt::format("An error occurred while executing the state '{}' (entered at the event id #{}). {}",
                      execution.machine->state(strand.state).name, strand.entered_id, message);
 }
 
-void Decider::evaluation_failed(Execution& execution, Strand& strand, const query::Failure& failure) {
-  const std::string cause = prefixed(execution, strand, failure.cause);
+void Decider::evaluation_failed(const Execution& execution, const Strand& strand, const query::Failure& failure) {
+  const std::string cause = state_cause(execution, strand, failure.cause);
   if (failure.error == "States.QueryEvaluationError") {
     const bool in_wait = execution.machine->state(strand.state).type == asl::StateType::wait;
     emit(execution, strand, strand.state, engine::EvaluationFailed{cause, failure.location},
@@ -52,12 +52,16 @@ void Decider::evaluation_failed(Execution& execution, Strand& strand, const quer
   handle_failure(execution, strand, direct);
 }
 
-void Decider::runtime_error(Execution& execution, Strand& strand, std::string_view message) {
+void Decider::runtime_error(const Execution& execution, const Strand& strand, std::string_view message) {
   evaluation_failed(execution, strand, {"States.Runtime", std::string(message), ""});
 }
 
-void Decider::handle_failure(Execution& execution, Strand& strand, const Failure& failure) {
+void Decider::handle_failure(const Execution& execution, const Strand& strand, const Failure& failure) {
+  token_.clear();
   const asl::State& state = execution.machine->state(strand.state);
+  if (strand.failure == nullptr && strand.children != nullptr && strand.children->running > 0) {
+    emit(execution, strand, WorkFailed{failure.error, failure.cause, failure.catchable});
+  }
   abort_children(execution, strand);
   if (failure.catchable && !failure.reported && retry(execution, strand, state, failure)) {
     return;
@@ -75,78 +79,57 @@ void Decider::handle_failure(Execution& execution, Strand& strand, const Failure
 }
 
 /// Gives up what still runs below a strand: each child, then the state that is open in it, then what runs below that
-/// (aws-behaviour.md 8, 11).
-void Decider::abort_children(Execution& execution, Strand& strand) {
-  if (strand.children == nullptr || strand.children->running == 0) {
+/// (aws-behaviour.md 8, 11). After a crash within that it says what is left to say.
+void Decider::abort_children(const Execution& execution, const Strand& strand) {
+  if (strand.children == nullptr || (strand.children->running == 0 && execution.lines_due == 0)) {
     return;
   }
-  struct Line {
-    StrandId strand;
-    asl::StateId state;
-    bool open;  ///< the state that is open in it; else the strand itself
-  };
-  std::vector<Line> lines;
   std::vector<std::pair<StrandId, StrandId>> by_parent;
   by_parent.reserve(execution.strands.size());
   for (const Strand& child : execution.strands) {
-    if (!child.given_up) {
+    if (!child.given_up || execution.lines_due != 0) {
       by_parent.emplace_back(child.parent, child.id);
     }
   }
   std::sort(by_parent.begin(), by_parent.end());
-  const auto give_up = [&](const auto& self, StrandId parent) -> void {
+  std::vector<StrandId> order;
+  const auto collect = [&](const auto& self, StrandId parent) -> void {
     const auto first = std::lower_bound(by_parent.begin(), by_parent.end(), std::pair{parent, StrandId::top});
     for (auto at = first; at != by_parent.end() && at->first == parent; ++at) {
-      const StrandId id = at->second;
-      const Strand& child = *execution.find(id);
+      const Strand& child = *execution.find(at->second);
       if (child.phase == Phase::task) {
-        step_.effects.emplace_back(
-            CancelTask{{static_cast<std::uint64_t>(execution.id), child.visit(), child.dispatches}});
+        want(execution, CancelTask{execution.dispatch_id(child)});
       }
-      lines.push_back({id, child.state, false});
-      if (is_open(execution, child)) {
-        lines.push_back({id, child.state, true});
-      }
-      self(self, id);
+      order.push_back(child.id);
+      self(self, child.id);
     }
   };
-  give_up(give_up, strand.id);
-  const std::uint64_t previous = strand.previous;
-  for (const Line& line : lines) {
-    Strand& child = *execution.find(line.strand);
-    if (line.open) {
-      emit(execution, child, line.state, StateAborted{}, previous);
-    } else {
-      emit(execution, child, line.state, ChildAborted{child.parent, child.index, child.iteration}, previous);
+  collect(collect, strand.id);
+  // Whose line a crash came before.
+  std::stable_partition(order.begin(), order.end(), [&](StrandId id) {
+    const Strand& child = *execution.find(id);
+    return child.state_line && !child.child_line;
+  });
+  for (const StrandId id : order) {
+    const Strand& child = *execution.find(id);
+    if (child.child_line || !child.given_up) {
+      emit(execution, child, child.state, ChildAborted{child.parent, child.index, child.iteration}, strand.previous);
+    }
+    if (child.state_line) {
+      say_map_run_aborted(execution, child, strand.previous);
+      emit(execution, child, child.state, StateAborted{}, strand.previous);
     }
   }
 }
 
-/// Whether history has yet to say that the strand left its state. Of a Task, a Wait, a Map or a Parallel it says so
-/// also where the state is given up.
-bool Decider::is_open(const Execution& execution, const Strand& strand) const {
-  if (strand.phase == Phase::entering || strand.phase == Phase::done) {
-    return false;
-  }
-  switch (execution.machine->state(strand.state).type) {
-    case asl::StateType::task:
-    case asl::StateType::wait:
-      return true;
-    case asl::StateType::map:
-    case asl::StateType::parallel:
-      return strand.failure == nullptr || !strand.failure->reported;
-    default:
-      return false;
-  }
-}
-
-bool Decider::retry(Execution& execution, Strand& strand, const asl::State& state, const Failure& failure) {
+bool Decider::retry(const Execution& execution, const Strand& strand, const asl::State& state, const Failure& failure) {
   for (std::uint32_t i = 0; i < state.retry.size(); ++i) {
     const asl::Retrier& retrier = state.retry[i];
     if (!names(retrier.error_equals, failure)) {
       continue;
     }
-    const std::uint32_t uses = i < strand.retrier_uses.size() ? strand.retrier_uses[i] : 0;
+    took(strand, RuleTaken::Kind::retrier, i);
+    const std::uint32_t uses = i < strand.retrier_uses->size() ? (*strand.retrier_uses)[i] : 0;
     if (uses >= static_cast<std::uint64_t>(retrier.max_attempts)) {
       return false;  // the first that matches decides, also when it is used up
     }
@@ -163,11 +146,13 @@ bool Decider::retry(Execution& execution, Strand& strand, const asl::State& stat
   return false;
 }
 
-bool Decider::catch_failure(Execution& execution, Strand& strand, const asl::State& state, const Failure& failure) {
+bool Decider::catch_failure(const Execution& execution, const Strand& strand, const asl::State& state,
+                            const Failure& failure) {
   for (const asl::Catcher& catcher : state.catchers) {
     if (!names(catcher.error_equals, failure)) {
       continue;
     }
+    took(strand, RuleTaken::Kind::catcher, static_cast<std::size_t>(&catcher - state.catchers.data()));
     const Value caught = error_output(failure);
     StrandEnvironment environment = environment_for(execution, strand);
     Failure inner;  // what goes wrong here can be caught by nothing of this state
@@ -175,7 +160,7 @@ bool Decider::catch_failure(Execution& execution, Strand& strand, const asl::Sta
     inner.reported = true;
     const auto give_up = [&](const query::Failure& problem) {
       inner.error = problem.error;
-      inner.cause = prefixed(execution, strand, problem.cause);
+      inner.cause = state_cause(execution, strand, problem.cause);
       fail_strand(execution, strand, inner);
       return true;
     };
@@ -218,19 +203,16 @@ bool Decider::catch_failure(Execution& execution, Strand& strand, const asl::Sta
 
 /// Nothing in the strand's state handles the failure: the strand fails, and with it the enclosing state or the
 /// execution.
-void Decider::fail_strand(Execution& execution, Strand& strand, const Failure& failure) {
+void Decider::fail_strand(const Execution& execution, const Strand& strand, const Failure& failure) {
   if (strand.id == StrandId::top) {
     emit(execution, strand, ExecutionFailed{failure.error, failure.cause});
-    step_.effects.emplace_back(EndExecution{execution.id, Status::failed, Value(), failure.error, failure.cause});
+    want(execution, EndExecution{execution.id, Status::failed, Value(), failure.error, failure.cause});
     return;
   }
-  const asl::StateId state = strand.state;
-  const std::uint64_t previous = strand.previous;
-  const bool open = is_open(execution, strand);
   emit(execution, strand,
        ChildFailed{strand.parent, strand.index, strand.iteration, failure.error, failure.cause, failure.catchable});
-  if (open) {
-    emit(execution, strand, state, StateAborted{}, previous);
+  if (strand.state_line) {
+    emit(execution, strand, StateAborted{});
   }
 }
 

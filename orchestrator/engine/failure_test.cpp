@@ -71,6 +71,16 @@ TEST(Retry, CountsPerRetrierAndBacksOff) {
   world.ended(Status::succeeded, R"({"Error":"B","Cause":"last"})");
 }
 
+TEST(Retry, BelongsToTheFirstRetrierThatMatchesAlsoWhenItIsUsedUp) {
+  World world(machine_of(R"("A":{"Type":"Task","Resource":"job:t","Retry":[{"ErrorEquals":["A"],"MaxAttempts":1},
+      {"ErrorEquals":["States.ALL"],"MaxAttempts":9}],"End":true})"));
+  world.start();
+  world.fail(world.dispatched("A"), "A");
+  world.advance(1);
+  world.fail(world.dispatched("A"), "A");
+  world.ended(Status::failed);
+}
+
 TEST(Retry, DelayIsCapped) {
   World world(
       R"({"StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","Retry":[{"ErrorEquals":["States.ALL"],"IntervalSeconds":10,
@@ -91,6 +101,7 @@ TEST(Retry, OfAVisitStartsAnewInTheNext) {
   world.start();
   for (int visit = 0; visit < 3; ++visit) {
     world.fail(world.dispatched("T"), "E");
+    EXPECT_EQ(world.dispatches_waiting(), 0U) << "it is retried, later, not caught at once";
     world.advance(1);
     world.fail(world.dispatched("T"), "E");
   }
@@ -193,7 +204,7 @@ TEST(Retry, OfNothingRetriesNothing) {
     World world(machine_of(fmt::format(R"("A":{{"Type":"Task","Resource":"job:t","Retry":{},"End":true}})", retry)));
     world.start();
     world.fail(world.dispatched("A"), "E");
-    world.ended(Status::failed, "E: -");
+    world.ended(Status::failed, "E: ");
   }
 }
 

@@ -72,46 +72,6 @@ class Entry {
   bool first_ = true;
 };
 
-/// What history calls a Task's events, by its Resource (aws-behaviour.md 15, 21).
-enum class Flavour { lambda, activity, integration };
-
-struct Resource {
-  Flavour flavour = Flavour::integration;
-  std::string type;    // "lambda", "aws-sdk:sfn", "job"
-  std::string action;  // "invoke", "startExecution.sync:2", "NAME"
-};
-
-Resource read_resource(const std::string& resource) {
-  std::vector<std::string_view> parts;
-  std::string_view rest = resource;
-  while (parts.size() < 5) {
-    const std::size_t colon = rest.find(':');
-    if (colon == std::string_view::npos) {
-      break;
-    }
-    parts.push_back(rest.substr(0, colon));
-    rest.remove_prefix(colon + 1);
-  }
-  Resource result;
-  if (parts.size() == 1 && parts[0] == "job") {
-    result.type = "job";
-    result.action = std::string(rest);
-  } else if (parts.size() == 5 && parts[2] == "lambda") {
-    result.flavour = Flavour::lambda;
-  } else if (parts.size() == 5 && rest.substr(0, 9) == "activity:") {
-    result.flavour = Flavour::activity;
-  } else {
-    // service:action, where an aws-sdk service has two parts: aws-sdk:sfn:startExecution
-    std::size_t split = rest.find(':');
-    if (rest.substr(0, 8) == "aws-sdk:") {
-      split = rest.find(':', 8);
-    }
-    result.type = std::string(rest.substr(0, split));
-    result.action = split == std::string_view::npos ? "" : std::string(rest.substr(split + 1));
-  }
-  return result;
-}
-
 /// Where integrations run, as far as history is asked: there is one place, and AWS's tools want a region's name.
 constexpr std::string_view kRegion = "us-east-1";
 
@@ -121,37 +81,38 @@ class TaskEntry {
  public:
   TaskEntry(std::string& out, const Event& event, const asl::StateMachine& machine, std::string_view what)
       : resource_(std::get<asl::Task>(machine.state(event.state).detail).resource),
-        parts_(read_resource(resource_)),
-        entry_(out, event, type(parts_.flavour, what)) {
-    const std::string_view noun = parts_.flavour == Flavour::lambda     ? "lambdaFunction"
-                                  : parts_.flavour == Flavour::activity ? "activity"
-                                                                        : "task";
+        entry_(out, event, type(resource_.kind, what)) {
+    const std::string_view noun = resource_.kind == asl::ResourceKind::lambda     ? "lambdaFunction"
+                                  : resource_.kind == asl::ResourceKind::activity ? "activity"
+                                                                                  : "task";
     details_ = fmt::format("{}{}EventDetails", noun, what);
   }
 
-  Flavour flavour() const { return parts_.flavour; }
-  const std::string& resource() const { return resource_; }
+  const asl::Resource& resource() const { return resource_; }
+  /// Neither a function nor an activity, whose events have names of their own.
+  bool is_integration() const {
+    return resource_.kind != asl::ResourceKind::lambda && resource_.kind != asl::ResourceKind::activity;
+  }
   Entry& begin() {
     entry_.begin(details_);
-    if (parts_.flavour == Flavour::integration) {
-      entry_.text("resource", std::string_view(parts_.action));
-      entry_.text("resourceType", std::string_view(parts_.type));
+    if (is_integration()) {
+      entry_.text("resource", std::string_view(resource_.history_action()));
+      entry_.text("resourceType", std::string_view(resource_.history_type()));
     }
     return entry_;
   }
   void end() { entry_.end(); }
 
  private:
-  static std::string type(Flavour flavour, std::string_view what) {
+  static std::string type(asl::ResourceKind kind, std::string_view what) {
     return fmt::format("{}{}",
-                       flavour == Flavour::lambda     ? "LambdaFunction"
-                       : flavour == Flavour::activity ? "Activity"
-                                                      : "Task",
+                       kind == asl::ResourceKind::lambda     ? "LambdaFunction"
+                       : kind == asl::ResourceKind::activity ? "Activity"
+                                                             : "Task",
                        what);
   }
 
-  const std::string& resource_;
-  Resource parts_;
+  const asl::Resource& resource_;
   std::string details_;
   Entry entry_;
 };
@@ -165,7 +126,7 @@ class Projector {
     Entry entry(out_, event_, "ExecutionStarted");
     entry.begin("executionStartedEventDetails");
     entry.payload("input", body.input);
-    entry.text("roleArn", std::string_view(body.identity->role_arn));
+    entry.text("roleArn", std::string_view(body.identity->machine().role_arn));
     entry.end();
     return true;
   }
@@ -232,11 +193,11 @@ class Projector {
   bool operator()(const TaskScheduled& body) {
     TaskEntry task(out_, event_, machine_, "Scheduled");
     Entry& entry = task.begin();
-    if (task.flavour() == Flavour::integration) {
+    if (task.is_integration()) {
       entry.text("region", kRegion);
       entry.payload("parameters", body.parameters, false);
     } else {
-      entry.text("resource", std::string_view(task.resource()));
+      entry.text("resource", std::string_view(task.resource().text));
       entry.payload("input", body.parameters);
     }
     entry.number("timeoutInSeconds", body.timeout_seconds);
@@ -252,17 +213,27 @@ class Projector {
     task.end();
     return true;
   }
-  bool operator()(const TaskStarted& /*body*/) {
+  bool operator()(const TaskStarted& body) {
     TaskEntry task(out_, event_, machine_, "Started");
-    if (task.flavour() == Flavour::integration) {
+    if (task.is_integration()) {
       task.begin();
+      task.end();
+    } else if (body.worker && !body.worker->empty()) {
+      task.begin().text("workerName", body.worker);
       task.end();
     }
     return true;
   }
   bool operator()(const TaskRedispatched&) { return false; }
   bool operator()(const HeartbeatReceived&) { return false; }
+  bool operator()(const TaskNoted&) { return false; }
   bool operator()(const RequestTaken&) { return false; }
+  bool operator()(const WorkFailed&) { return false; }
+  bool operator()(const MachineCreated&) { return false; }
+  bool operator()(const MachineRevised&) { return false; }
+  bool operator()(const MachineDeleted&) { return false; }
+  bool operator()(const ActivityCreated&) { return false; }
+  bool operator()(const ActivityDeleted&) { return false; }
   bool operator()(const ExecutionRedriven& body) {
     Entry entry(out_, event_, "ExecutionRedriven");
     entry.begin("executionRedrivenEventDetails");
@@ -307,6 +278,27 @@ class Projector {
     entry.end();
     return true;
   }
+  bool operator()(const MapRunStarted& body) {
+    Entry entry(out_, event_, "MapRunStarted");
+    entry.begin("mapRunStartedEventDetails");
+    entry.text("mapRunArn", std::string_view(body.arn));
+    entry.end();
+    return true;
+  }
+  bool operator()(const MapRunRedriven& body) {
+    Entry entry(out_, event_, "MapRunRedriven");
+    entry.begin("mapRunRedrivenEventDetails");
+    entry.text("mapRunArn", std::string_view(body.arn));
+    entry.number("redriveCount", body.redrives);
+    entry.end();
+    return true;
+  }
+  bool operator()(const MapRunProgress&) { return false; }
+  bool operator()(const MapRunSucceeded& /*body*/) { return bare("MapRunSucceeded"); }
+  bool operator()(const MapRunFailed& body) {
+    return failure("MapRunFailed", "mapRunFailedEventDetails", body.error, body.cause);
+  }
+  bool operator()(const MapRunAborted& /*body*/) { return bare("MapRunAborted"); }
   bool operator()(const MapIterationStarted& body) { return iteration("Started", body.index, event_.state); }
   bool operator()(const ChildSucceeded& body) {
     return body.iteration && iteration("Succeeded", body.index, map_state());

@@ -15,7 +15,8 @@ Value item_of(const Children& children, std::uint32_t index) {
 
 }  // namespace
 
-void Decider::parallel(Execution& execution, Strand& strand, const asl::State& state, const asl::Parallel& /*detail*/) {
+void Decider::parallel(const Execution& execution, const Strand& strand, const asl::State& state,
+                       const asl::Parallel& /*detail*/) {
   const auto effective = effective_input(execution, strand, state);
   auto input = effective ? arguments(execution, strand, state, *effective) : std::nullopt;
   if (input) {
@@ -23,13 +24,13 @@ void Decider::parallel(Execution& execution, Strand& strand, const asl::State& s
   }
 }
 
-void Decider::map(Execution& execution, Strand& strand, const asl::State& state, const asl::Map& detail) {
+void Decider::map(const Execution& execution, const Strand& strand, const asl::State& state, const asl::Map& detail) {
   const auto effective = effective_input(execution, strand, state);
   if (!effective) {
     return;
   }
-  Value items = *effective;
-  if (detail.items != nullptr) {
+  Value items = detail.reader ? Value() : *effective;
+  if (detail.items != nullptr && !detail.reader) {
     StrandEnvironment environment = environment_for(execution, strand);
     environment.input = *effective;
     auto value = detail.items->evaluate(environment);
@@ -39,7 +40,8 @@ void Decider::map(Execution& execution, Strand& strand, const asl::State& state,
     }
     items = *std::move(value);
   }
-  if (!items.node().is_array()) {
+  const bool iterable = items.node().is_array() || (detail.distributed && (detail.reader || items.node().is_object()));
+  if (!iterable) {
     if (state.language == asl::QueryLanguage::jsonata) {
       evaluation_failed(execution, strand,
                         {"States.QueryEvaluationError",
@@ -60,15 +62,21 @@ void Decider::map(Execution& execution, Strand& strand, const asl::State& state,
     concurrency = std::min<std::int64_t>(*number, UINT32_MAX);
   }
   const std::uint32_t cap = engine_.limits_.inline_concurrency;
-  if (cap != 0) {
+  if (cap != 0 && !detail.distributed) {
     concurrency = concurrency == 0 ? cap : std::min<std::int64_t>(concurrency, cap);
   }
   emit(execution, strand, MapStarted{items, static_cast<std::uint32_t>(concurrency)});
 }
 
 /// Starts what may start, ends what is finished.
-Decider::Progress Decider::continue_children(Execution& execution, Strand& strand) {
-  Children& children = *strand.children;
+Decider::Progress Decider::continue_children(const Execution& execution, const Strand& strand) {
+  const Children& children = *strand.children;
+  if (children.run != nullptr) {
+    return continue_map_run(execution, strand);
+  }
+  if ((children.all_finished() || (children.is_map && children.may_start())) && is_full(execution, strand, 1)) {
+    return Progress::waits;
+  }
   if (children.all_finished()) {
     // Once more with the id that history shows last: ChildrenSucceeded keeps Strand::previous, so that MapStateExited
     // has the same.
@@ -90,6 +98,9 @@ Decider::Progress Decider::continue_children(Execution& execution, Strand& stran
     return Progress::more;
   }
   for (std::uint32_t room = window - children.tasks; room > 0 && children.may_start() && budget_ > 0; --room) {
+    if (is_full(execution, strand, 1)) {
+      return Progress::waits;
+    }
     if (!children.given_up.empty()) {
       const StrandId again = children.given_up.front();
       emit(execution, strand, strand.state, MapIterationStarted{again, execution.find(again)->index, Value()},
@@ -101,7 +112,7 @@ Decider::Progress Decider::continue_children(Execution& execution, Strand& stran
     if (detail.item_selector != nullptr) {
       StrandEnvironment environment = environment_for(execution, strand);
       environment.input = *effective;
-      environment.item = ContextItem{index, input};
+      environment.item = MapItem{index, input};
       auto selected = detail.item_selector->evaluate(environment);
       if (!selected) {
         evaluation_failed(execution, strand, selected.error());

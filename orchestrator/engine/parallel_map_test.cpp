@@ -49,7 +49,7 @@ TEST(Parallel, AnUncaughtErrorKeepsItsName) {
   const DispatchId a = world.dispatched("A");
   world.dispatched("B");
   world.fail(a, "Boom", "why");
-  world.cancelled({7, (std::uint64_t{2} << 32) | 1, 1});
+  world.cancelled({ExecutionId{7}, StrandId{2}, 1, 1});
   world.ended(Status::failed, "Boom: why");
 }
 
@@ -70,10 +70,10 @@ TEST(Map, RunsOneAfterAnotherWhenToldSo) {
       R"({"StartAt":"M","States":{"M":{"Type":"Map","MaxConcurrency":1,"ItemsPath":"$.items","ItemSelector":{"i.$":"$$.Map.Item.Index","v.$":"$$.Map.Item.Value","k.$":"$.k"},
     "ItemProcessor":{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","End":true}}},"End":true}}})");
   world.start(R"({"items":["a","b"],"k":9})");
-  const DispatchId first = world.dispatched("T", R"({"i":0,"v":"a","k":9})");
+  const DispatchId first = world.dispatched("T", R"({"v":"a","i":0,"k":9})");
   EXPECT_EQ(world.dispatches_waiting(), 0U);
   world.succeed(first, "1");
-  world.succeed(world.dispatched("T", R"({"i":1,"v":"b","k":9})"), "2");
+  world.succeed(world.dispatched("T", R"({"v":"b","i":1,"k":9})"), "2");
   world.ended(Status::succeeded, "[1,2]");
   EXPECT_THAT(
       world.history(),
@@ -186,7 +186,7 @@ TEST(Map, TakesItsItemsFromTheEffectiveInput) {
       R"("A":{"Type":"Map","InputPath":"$.in","ItemsPath":"$.list","ItemSelector":{"k.$":"$.k","v.$":"$$.Map.Item.Value"},
     "ItemProcessor":{"StartAt":"I","States":{"I":{"Type":"Pass","End":true}}},"ResultSelector":{"r.$":"$"},"ResultPath":"$.out","End":true})"));
   world.start(R"({"in":{"list":[1, 2],"k":"K"}})");
-  world.ended(Status::succeeded, R"({"in":{"list":[1,2],"k":"K"},"out":{"r":[{"k":"K","v":1},{"k":"K","v":2}]}})");
+  world.ended(Status::succeeded, R"({"in":{"list":[1,2],"k":"K"},"out":{"r":[{"v":1,"k":"K"},{"v":2,"k":"K"}]}})");
 }
 
 TEST(Map, GivesACompactArray) {
@@ -194,6 +194,16 @@ TEST(Map, GivesACompactArray) {
       R"("A":{"Type":"Map","ItemProcessor":{"StartAt":"I","States":{"I":{"Type":"Pass","End":true}}},"End":true})"));
   world.start("[[1, 2], {\"a\": 0.0}]");
   world.ended(Status::succeeded, R"([[1,2],{"a":0.0}])");
+}
+
+TEST(Map, TakesAConcurrencyThatAStringSpells) {
+  World world(machine_of(R"("A":{"Type":"Map","ItemsPath":"$.l","MaxConcurrencyPath":"$.m","ItemProcessor":{
+    "StartAt":"I","States":{"I":{"Type":"Task","Resource":"job:t","End":true}}},"End":true})"));
+  world.start(R"({"l":[1,2,3],"m":"1"})");
+  for (const char* item : {"1", "2", "3"}) {
+    world.succeed(world.dispatched("I", item), item);
+  }
+  world.ended(Status::succeeded, "[1,2,3]");
 }
 
 TEST(Map, RefusesAConcurrencyThatIsNoWholeNumber) {
@@ -267,7 +277,7 @@ constexpr const char* kMapOfTasks = R"("A":{"Type":"Map","End":true,"ItemProcess
 
 TEST(TaskWindow, AMapStartsMoreIterationsAsItsTasksEnd) {
   World world(machine_of(kMapOfTasks));
-  world.engine().set_task_window(2);
+  world.set_task_window(2);
   world.start("[0,1,2,3,4]");
   for (int item = 0; item < 5; ++item) {
     EXPECT_EQ(world.dispatches_waiting(), item < 4 ? 2U : 1U);
@@ -280,7 +290,7 @@ TEST(TaskWindow, AMapStartsMoreIterationsAsItsTasksEnd) {
 TEST(TaskWindow, IterationsThatWaitDoNotCount) {
   World world(machine_of(R"("A":{"Type":"Map","End":true,"ItemProcessor":{"StartAt":"W","States":{
     "W":{"Type":"Wait","Seconds":10,"Next":"T"},"T":{"Type":"Task","Resource":"job:t","End":true}}}})"));
-  world.engine().set_task_window(2);
+  world.set_task_window(2);
   world.start("[0,1,2,3,4]");
   world.advance(10);
   EXPECT_EQ(world.dispatches_waiting(), 5U);
@@ -294,7 +304,7 @@ TEST(TaskWindow, IsOfAllTasksBelowAMap) {
   World world(machine_of(R"("A":{"Type":"Map","End":true,"ItemProcessor":{"StartAt":"M","States":{
     "M":{"Type":"Map","End":true,"ItemProcessor":{
       "StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","End":true}}}}}}})"));
-  world.engine().set_task_window(2);
+  world.set_task_window(2);
   world.start("[[0,1,2],[3,4],[5]]");
   for (int item = 0; item < 6; ++item) {
     ASSERT_GT(world.dispatches_waiting(), 0U);
@@ -309,7 +319,7 @@ TEST(TaskWindow, OneMapDoesNotHoldUpAnother) {
       "StartAt":"S","States":{"S":{"Type":"Task","Resource":"job:s","End":true}}}}}},
     {"StartAt":"N","States":{"N":{"Type":"Map","End":true,"ItemProcessor":{
       "StartAt":"T","States":{"T":{"Type":"Task","Resource":"job:t","End":true}}}}}}]}}})");
-  world.engine().set_task_window(2);
+  world.set_task_window(2);
   world.start("[0,1,2]");
   EXPECT_EQ(world.dispatches_waiting(), 4U);
   for (int task = 0; task < 6; ++task) {
@@ -321,11 +331,11 @@ TEST(TaskWindow, OneMapDoesNotHoldUpAnother) {
 TEST(TaskWindow, RetriesAndARedriveGoOnWithWhatWasHeldBack) {
   World world(machine_of(R"("A":{"Type":"Map","End":true,"ItemProcessor":{"StartAt":"T","States":{
     "T":{"Type":"Task","Resource":"job:t","End":true,"Retry":[{"ErrorEquals":["E"],"MaxAttempts":1}]}}}})"));
-  world.engine().set_task_window(1);
+  world.set_task_window(1);
   world.start("[0,1,2]");
   world.fail(world.dispatched("T", "0"), "E");
   world.fail(world.dispatched("T", "1"), "F");
-  world.ended(Status::failed, "F: -");
+  world.ended(Status::failed, "F: ");
   world.redrive();
   for (const std::string item : {"0", "1", "2"}) {
     EXPECT_EQ(world.dispatches_waiting(), 1U);

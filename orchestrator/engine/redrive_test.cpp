@@ -147,7 +147,7 @@ TEST(Redrive, KnowsNothingMoreOfWhatACatchLeftBehind) {
   world.start();
   world.fail(world.dispatched("X"), "Broken");
   world.fail(world.dispatched("T"), "Worse");
-  world.ended(Status::failed, "Worse: -");
+  world.ended(Status::failed, "Worse: ");
   world.redrive();
   world.succeed(world.dispatched("T"));
   EXPECT_EQ(world.dispatches_waiting(), 0);
@@ -163,6 +163,107 @@ TEST(Redrive, IsToldInTheContext) {
   world.redrive();
   world.succeed(world.dispatched("A", R"({"n":1})"));
   world.ended(Status::succeeded);
+}
+
+/// Begins with `before`, where that is not empty: so all its other states have other ids.
+std::string changed(const std::string& before, const std::string& states) {
+  return before.empty() ? machine_of(states) : R"({"StartAt":"0","States":{)" + before + states + "}}";
+}
+constexpr const char* kBefore = R"("0":{"Type":"Parallel","Next":"A","Branches":[
+    {"StartAt":"Q","States":{"Q":{"Type":"Pass","End":true}}}]},)";
+
+std::string two_tasks(const std::string& second, const std::string& before = "") {
+  return changed(before, R"("A":{"Type":"Task","Resource":"job:a","Next":")" + second + R"("},
+      ")" + second + R"(":{"Type":"Task","Resource":"job:b2","Next":"C"},"C":{"Type":"Pass","End":true})");
+}
+
+TEST(RedriveWithAnotherDefinition, GoesOnInItWhereItStood) {
+  World world(machine_of(R"("A":{"Type":"Task","Resource":"job:a","Next":"B"},
+                            "B":{"Type":"Task","Resource":"job:b","End":true})"));
+  world.start();
+  world.succeed(world.dispatched("A"), "1");
+  world.fail(world.dispatched("B", "1"), "Broken");
+  world.ended(Status::failed);
+  EXPECT_EQ(world.redrive(two_tasks("B", kBefore)), Verdict::accepted);
+  const DispatchTask task = world.next_dispatch();
+  EXPECT_EQ(resource_of(task).text, "job:b2");
+  EXPECT_EQ(task.parameters.to_text(), "1") << "what had been done stays";
+  world.succeed(task.id, "2");
+  world.ended(Status::succeeded, "2");
+  EXPECT_THAT(world.entries()[world.entries().size() - 2], testing::HasSubstr(R"("PassStateExited")"));
+  EXPECT_THAT(world.entries()[world.entries().size() - 2], testing::HasSubstr(R"("name":"C")"));
+  const Execution& execution = *world.engine().find(world.events().front().execution);
+  EXPECT_EQ(execution.origin.revision, 2U);
+}
+
+TEST(RedriveWithAnotherDefinition, IsRefusedNamingTheStatesThatItLacks) {
+  World world(machine_of(R"("A":{"Type":"Task","Resource":"job:a","Next":"B"},
+                            "B":{"Type":"Task","Resource":"job:b","End":true})"));
+  world.start();
+  world.succeed(world.dispatched("A"));
+  world.fail(world.dispatched("B"), "Broken");
+  world.ended(Status::failed);
+  const std::size_t events = world.events().size();
+  std::string cause;
+  EXPECT_EQ(world.redrive(two_tasks("B2"), &cause), Verdict::definition_does_not_fit);
+  EXPECT_EQ(cause, "the state 'B' is not there any more");
+  EXPECT_EQ(world.redrive(machine_of(R"("A":{"Type":"Pass","Next":"P"},"P":{"Type":"Parallel","End":true,"Branches":[
+                {"StartAt":"B","States":{"B":{"Type":"Task","Resource":"job:b","End":true}}}]})"),
+                          &cause),
+            Verdict::definition_does_not_fit);
+  EXPECT_EQ(cause, "the state 'A' was a Task and is a Pass; the state 'B' stands elsewhere");
+  EXPECT_EQ(world.events().size(), events) << "nothing has happened";
+  EXPECT_EQ(world.redrive(), Verdict::accepted);
+  world.succeed(world.dispatched("B"));
+  world.ended(Status::succeeded);
+}
+
+TEST(RedriveWithAnotherDefinition, FindsBranchesAndIterationsAgain) {
+  const auto definition = [](const std::string& before, const std::string& job, const std::string& branch) {
+    return changed(before, R"("A":{"Type":"Map","End":true,"ItemProcessor":{"StartAt":"P","States":{
+      "P":{"Type":"Parallel","End":true,"Branches":[
+        {"StartAt":"X","States":{"X":{"Type":"Task","Resource":"job:x","End":true}}},
+        {"StartAt":"Y","States":{"Y":{"Type":"Task","Resource":")" +
+                               job + R"(","End":true}}})" + branch + R"(]}}}})");
+  };
+  World world(definition("", "job:y", ""));
+  world.start("[5,6]");
+  for (int i = 0; i < 2; ++i) {
+    world.succeed(world.dispatched("X"), "1");
+    if (i == 0) {
+      world.succeed(world.dispatched("Y"), "2");
+    }
+  }
+  world.fail(world.dispatched("Y", "6"), "Broken");
+  world.ended(Status::failed);
+  std::string cause;
+  const std::string third = R"(,{"StartAt":"Z","States":{"Z":{"Type":"Pass","End":true}}})";
+  EXPECT_EQ(world.redrive(definition("", "job:y", third), &cause), Verdict::definition_does_not_fit);
+  EXPECT_EQ(cause, "the state 'P' had 2 branches and has 3");
+  EXPECT_EQ(world.redrive(definition(kBefore, "job:y2", "")), Verdict::accepted);
+  const DispatchTask task = world.next_dispatch();
+  EXPECT_EQ(resource_of(task).text, "job:y2");
+  world.succeed(task.id, "3");
+  world.ended(Status::succeeded, "[[1,2],[1,3]]");
+}
+
+TEST(RedriveWithAnotherDefinition, OfAPartOfAMachineStaysInThatPart) {
+  const auto definition = [](const std::string& before, const std::string& job) {
+    return changed(before, R"("A":{"Type":"Map","End":true,"ItemProcessor":{"StartAt":"T","States":{
+      "T":{"Type":"Task","Resource":")" +
+                               job + R"(","End":true}}}})");
+  };
+  World world(definition("", "job:t"));
+  auto child = std::make_shared<ChildOrigin>();
+  child->scope = asl::ScopeId{1};
+  world.start("5", {ExecutionType::standard, 1, child});
+  world.fail(world.dispatched("T"), "Broken");
+  world.ended(Status::failed);
+  EXPECT_EQ(world.redrive(definition(kBefore, "job:t2")), Verdict::accepted);
+  const Execution& execution = *world.engine().find(world.events().front().execution);
+  EXPECT_EQ(execution.machine->state(execution.machine->scope(execution.origin.scope()).start_at).name, "T");
+  world.succeed(world.dispatched("T", "5"), "6");
+  world.ended(Status::succeeded, "6");
 }
 
 TEST(Interruption, DispatchesAgainWithoutSpendingARetry) {

@@ -3,7 +3,7 @@
 
 namespace lockstep::engine {
 
-void Decider::pass(Execution& execution, Strand& strand, const asl::State& state, const asl::Pass& detail) {
+void Decider::pass(const Execution& execution, const Strand& strand, const asl::State& state, const asl::Pass& detail) {
   if (state.language == asl::QueryLanguage::jsonata) {
     complete(execution, strand, state, strand.input);
     return;
@@ -25,7 +25,8 @@ void Decider::pass(Execution& execution, Strand& strand, const asl::State& state
   }
 }
 
-void Decider::choice(Execution& execution, Strand& strand, const asl::State& state, const asl::Choice& detail) {
+void Decider::choice(const Execution& execution, const Strand& strand, const asl::State& state,
+                     const asl::Choice& detail) {
   auto effective = effective_input(execution, strand, state);
   if (!effective) {
     return;
@@ -39,6 +40,7 @@ void Decider::choice(Execution& execution, Strand& strand, const asl::State& sta
       return;
     }
     if (*holds) {
+      took(strand, RuleTaken::Kind::choice, static_cast<std::size_t>(&rule - detail.rules.data()));
       const bool jsonata = state.language == asl::QueryLanguage::jsonata;
       complete_without_result(execution, strand, state, std::move(environment.input), rule.next,
                               jsonata ? rule.output : state.output, rule.assign);
@@ -50,17 +52,19 @@ void Decider::choice(Execution& execution, Strand& strand, const asl::State& sta
                   "Failed to transition out of the state. The state does not point to a next state.");
     return;
   }
+  took(strand, RuleTaken::Kind::choice, detail.rules.size());
   complete_without_result(execution, strand, state, std::move(environment.input), detail.otherwise, state.output,
                           state.assign);
 }
 
-void Decider::succeed(Execution& execution, Strand& strand, const asl::State& state) {
+void Decider::succeed(const Execution& execution, const Strand& strand, const asl::State& state) {
   if (const auto effective = effective_input(execution, strand, state)) {
     complete_without_result(execution, strand, state, *effective, asl::StateId::none, state.output, nullptr);
   }
 }
 
-void Decider::fail(Execution& execution, Strand& strand, const asl::State& /*state*/, const asl::Fail& detail) {
+void Decider::fail(const Execution& execution, const Strand& strand, const asl::State& /*state*/,
+                   const asl::Fail& detail) {
   StrandEnvironment environment = environment_for(execution, strand);
   environment.input = strand.input;
   Failure failure;

@@ -81,8 +81,8 @@ class StrandTable {
 
   Entry* first_ = nullptr;
   Entry* last_ = nullptr;
-  std::size_t size_ = 0;
   std::unique_ptr<Entry*[]> table_;  // null: few enough to look at each
+  std::uint32_t size_ = 0;           // ids are as long
   std::uint32_t mask_ = 0;           // slots of the table, minus 1; a power of two minus 1
 };
 

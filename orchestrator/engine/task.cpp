@@ -1,122 +1,96 @@
-#include <charconv>
-
 #include "engine/decider.hpp"
+#include "engine/snapshot.hpp"
 
 namespace lockstep::engine {
 
 namespace {
 
 /// How AWS names a task in a size complaint (aws-behaviour.md 22): the function's ARN, or the service's bare name.
-std::string_view resource_name(std::string_view resource) {
-  constexpr std::string_view kIntegration = "arn:aws:states:::";
-  if (resource.substr(0, kIntegration.size()) == kIntegration) {
-    resource.remove_prefix(kIntegration.size());
-    return resource.substr(0, resource.find(':'));
+std::string_view resource_name(const asl::Resource& resource) {
+  switch (resource.kind) {
+    case asl::ResourceKind::integration:
+      return resource.service;
+    case asl::ResourceKind::sdk:
+      return "aws-sdk";
+    default:
+      return resource.text;
   }
-  return resource;
 }
 
-bool has_suffix(std::string_view text, std::string_view suffix) {
-  return text.size() >= suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
-}
-
-bool waits_for_token(std::string_view resource) {
-  return has_suffix(resource, ".waitForTaskToken");
-}
-
-bool is_submitted(std::string_view resource) {
-  return has_suffix(resource, ".sync") || has_suffix(resource, ".sync:2") || waits_for_token(resource);
-}
-
-/// Says where the task is, so that no one keeps a list of tokens; the rest cannot be guessed.
-std::string make_token(const Execution& execution, const Strand& strand, std::uint64_t a, std::uint64_t b) {
-  return fmt::format("{:x}-{:x}-{:016x}{:016x}", static_cast<std::uint64_t>(execution.id),
-                     static_cast<std::uint32_t>(strand.id), a, b);
-}
-
-struct TokenPlace {
-  ExecutionId execution{};
-  StrandId strand{};
-};
-
-std::optional<TokenPlace> place_of(std::string_view token) {
-  std::uint64_t execution = 0;
-  std::uint32_t strand = 0;
-  const char* const end = token.data() + token.size();
-  const auto first = std::from_chars(token.data(), end, execution, 16);
-  if (first.ec != std::errc() || first.ptr == end || *first.ptr != '-') {
-    return std::nullopt;
-  }
-  const auto second = std::from_chars(first.ptr + 1, end, strand, 16);
-  if (second.ec != std::errc() || end - second.ptr != 33 || *second.ptr != '-') {
-    return std::nullopt;
-  }
-  return TokenPlace{ExecutionId{execution}, StrandId{strand}};
+/// Events of a task's way to its answer that history has not shown yet.
+std::uint64_t events_before_answer(const Strand& strand, const asl::Resource& resource) {
+  return (strand.started ? 0 : 1) + (resource.is_submitted() && !strand.submitted ? 1 : 0);
 }
 
 }  // namespace
 
 void Decider::take_answer(const AnswerTask& answered) {
-  const auto place = place_of(answered.token);
-  if (!place) {
-    answer(nullptr, answered.request, Verdict::invalid_token);
+  if (const auto taken = engine_.taken_.find(answered.request); taken != engine_.taken_.end()) {
+    answered_before(*engine_.find(taken->second), answered.request);
     return;
   }
-  const auto found = engine_.executions_.find(place->execution);
-  if (found != engine_.executions_.end() && answered_before(*found->second, answered.request)) {
+  const auto known = engine_.tokens_.find(answered.token);
+  if (known == engine_.tokens_.end()) {
+    answer(answered.request, {}, is_token(answered.token) ? Verdict::task_timed_out : Verdict::invalid_token);
     return;
   }
-  Strand* strand = found == engine_.executions_.end() ? nullptr : found->second->find(place->strand);
-  if (strand == nullptr || strand->call == nullptr || strand->token != answered.token) {
-    answer(nullptr, answered.request, Verdict::task_timed_out);
+  const Execution& execution = *engine_.find(known->second.execution);
+  const Strand* strand = execution.find(known->second.strand);
+  if (answered.kind != AnswerTask::Kind::heartbeat && is_full(execution, *strand, strand->started ? 1 : 2)) {
+    answer(answered.request, execution.id, Verdict::task_timed_out);
     return;
   }
-  Execution& execution = *found->second;
   if (answered.kind != AnswerTask::Kind::heartbeat) {
     say_started(execution, *strand, now_);
   }
   switch (answered.kind) {
     case AnswerTask::Kind::success:
-      emit(execution, *strand, TaskSucceeded{answered.output});
+      emit(execution, *strand, TaskSucceeded{answered.output, {}, answered.request});
       break;
     case AnswerTask::Kind::failure:
-      emit(execution, *strand, TaskFailed{answered.error.value_or(""), answered.cause});
+      emit(execution, *strand, TaskFailed{answered.error.value_or(""), answered.cause, {}, answered.request});
       break;
     case AnswerTask::Kind::heartbeat:
-      emit(execution, *strand, HeartbeatReceived{});
+      emit(execution, *strand, HeartbeatReceived{answered.request});
       break;
   }
-  answer(&execution, answered.request, Verdict::accepted);
+  answer(answered.request, execution.id, Verdict::accepted);
 }
 
-void Decider::task(Execution& execution, Strand& strand, const asl::State& state, const asl::Task& detail) {
+void Decider::task(const Execution& execution, const Strand& strand, const asl::State& state, const asl::Task& detail) {
   const auto effective = effective_input(execution, strand, state);
   if (!effective) {
     return;
   }
-  std::string token;
-  if (waits_for_token(detail.resource)) {
-    token = make_token(execution, strand, random(), random());
-    strand.token = token;  // the parameters may name it; TaskScheduled carries it
+  if (detail.resource.has_token() && server_of(execution, detail.resource) != ActivityServer::job) {
+    DispatchId id = execution.dispatch_id(strand);
+    ++id.count;
+    token_ = make_token(token_key_, id);
   }
-  const auto parameters = arguments(execution, strand, state, *effective);
+  schedule(execution, strand, state, detail, *effective);
+  token_.clear();
+}
+
+void Decider::schedule(const Execution& execution, const Strand& strand, const asl::State& state,
+                       const asl::Task& detail, const Value& effective) {
+  const auto parameters = arguments(execution, strand, state, effective);
   if (!parameters) {
     return;
   }
   std::optional<std::int64_t> timeout;
   std::optional<std::int64_t> heartbeat;
   if (detail.timeout_seconds &&
-      !(timeout = whole_number(execution, strand, *detail.timeout_seconds, *effective, "TimeoutSeconds", 1))) {
+      !(timeout = whole_number(execution, strand, *detail.timeout_seconds, effective, "TimeoutSeconds", 1))) {
     return;
   }
   if (detail.heartbeat_seconds &&
-      !(heartbeat = whole_number(execution, strand, *detail.heartbeat_seconds, *effective, "HeartbeatSeconds", 1))) {
+      !(heartbeat = whole_number(execution, strand, *detail.heartbeat_seconds, effective, "HeartbeatSeconds", 1))) {
     return;
   }
   std::optional<Value> credentials;
   if (detail.credentials != nullptr) {
     StrandEnvironment environment = environment_for(execution, strand);
-    environment.input = *effective;
+    environment.input = effective;
     auto value = detail.credentials->evaluate(environment);
     if (!value) {
       evaluation_failed(execution, strand, value.error());
@@ -133,55 +107,68 @@ void Decider::task(Execution& execution, Strand& strand, const asl::State& state
     handle_failure(execution, strand, failure);
     return;
   }
-  emit(execution, strand, TaskScheduled{strand.dispatches + 1, *parameters, timeout, heartbeat, token, credentials});
+  if (server_of(execution, detail.resource) == ActivityServer::nobody) {
+    runtime_error(execution, strand, "The activity ARN does not exist.");
+    return;
+  }
+  emit(execution, strand, TaskScheduled{strand.dispatches + 1, *parameters, timeout, heartbeat, token_, credentials});
   dispatch(execution, strand);
 }
 
-void Decider::dispatch(const Execution& execution, const Strand& strand) {
+/// Of what is no activity, whoever else has its tasks.
+ActivityServer Decider::server_of(const Execution& execution, const asl::Resource& resource) const {
+  const bool is_activity = resource.kind == asl::ResourceKind::activity;
+  return is_activity && activities_ != nullptr ? (*activities_)(execution, resource) : ActivityServer::workers;
+}
+
+DispatchTask dispatch_of(const Execution& execution, const Strand& strand) {
   DispatchTask dispatch;
-  dispatch.id = {static_cast<std::uint64_t>(execution.id), strand.visit(), strand.dispatches};
+  dispatch.id = execution.dispatch_id(strand);
   dispatch.machine = execution.machine;
   dispatch.state = strand.state;
   dispatch.execution = execution.identity;
   dispatch.parameters = strand.call->parameters;
+  dispatch.attempt = strand.retry_count();
+  dispatch.journalled = execution.origin.type == ExecutionType::standard;
+  dispatch.note = strand.call->note;
+  if (const auto item = execution.item_index(strand)) {
+    dispatch.item_index = static_cast<std::int64_t>(*item);
+  }
+  if (is_map_run(dispatch)) {
+    dispatch.note = strand.children->run->note;
+    return dispatch;
+  }
   dispatch.timeout_seconds = strand.call->timeout_seconds;
-  dispatch.token = strand.token;
-  if (strand.token.empty()) {  // else heartbeats come by the token, and the engine watches them
+  dispatch.token = *strand.token;
+  if (!resource_of(dispatch).waits_for_token()) {  // else the engine watches heartbeats, which come by the token
     dispatch.heartbeat_seconds = strand.call->heartbeat_seconds;
   }
-  dispatch.attempt = strand.retry_count;
-  for (const Strand* at = &strand; at != nullptr; at = execution.find(at->parent)) {
-    if (at->iteration) {
-      dispatch.item_index = at->index;
-      break;
-    }
-  }
-  step_.effects.emplace_back(std::move(dispatch));
+  return dispatch;
 }
 
-/// The strand whose current dispatch this is; null where it is over.
-Strand* Decider::find_dispatch(const DispatchId& id, Execution*& execution) {
-  const auto found = engine_.executions_.find(ExecutionId{id.execution});
-  Strand* strand = found == engine_.executions_.end()
-                       ? nullptr
-                       : found->second->find(StrandId{static_cast<std::uint32_t>(id.visit >> 32)});
-  if (strand == nullptr || strand->phase != Phase::task || strand->visit() != id.visit ||
-      strand->dispatches != id.count) {
+void Decider::dispatch(const Execution& execution, const Strand& strand) {
+  want(execution, dispatch_of(execution, strand));
+}
+
+/// The strand whose current dispatch this is, its answer still waited for; null where it is over.
+const Strand* Decider::find_dispatch(const DispatchId& id, const Execution*& execution) {
+  execution = engine_.find(id.execution);
+  const Strand* strand = execution == nullptr ? nullptr : execution->find(id.strand);
+  if (strand == nullptr || strand->call == nullptr || execution->dispatch_id(*strand) != id) {
     return nullptr;
   }
-  execution = found->second.get();
   return strand;
 }
 
 void Decider::redispatch(const RedispatchTask& again) {
-  Execution* execution = nullptr;
-  if (Strand* strand = find_dispatch(again.id, execution)) {
+  const Execution* execution = nullptr;
+  if (const Strand* strand = find_dispatch(again.id, execution); strand != nullptr && strand->phase == Phase::task) {
     emit(*execution, *strand, TaskRedispatched{strand->dispatches + 1});
     dispatch(*execution, *strand);
   }
 }
 
-void Decider::say_started(Execution& execution, Strand& strand, Timestamp at) {
+void Decider::say_started(const Execution& execution, const Strand& strand, Timestamp at) {
   if (!strand.started) {
     const Timestamp now = now_;
     // Clocks of hosts differ: a task began between its state and now.
@@ -192,41 +179,93 @@ void Decider::say_started(Execution& execution, Strand& strand, Timestamp at) {
   }
 }
 
-void Decider::take_outcome(const TaskOutcome& outcome) {
-  Execution* found = nullptr;
-  Strand* strand = find_dispatch(outcome.id, found);
-  if (strand == nullptr) {
+void Decider::say_submitted(const Execution& execution, const Strand& strand, const Value& output) {
+  const asl::Resource& resource = std::get<asl::Task>(execution.machine->state(strand.state).detail).resource;
+  if (resource.is_submitted() && !strand.submitted) {
+    emit(execution, strand, TaskSubmitted{output});
+  }
+}
+
+void Decider::take_progress(const TaskProgress& progress) {
+  const Execution* found = nullptr;
+  const Strand* strand = find_dispatch(progress.id, found);
+  if (strand == nullptr || strand->children != nullptr) {
     ++engine_.dropped_outcomes_;
     return;
   }
-  Execution& execution = *found;
-  const std::string& resource = std::get<asl::Task>(execution.machine->state(strand->state).detail).resource;
+  const Execution& execution = *found;
+  const bool shows = progress.kind != TaskProgress::Kind::noted && progress.kind != TaskProgress::Kind::alive;
+  if (shows && is_full(execution, *strand, 2)) {
+    return;
+  }
+  switch (progress.kind) {
+    case TaskProgress::Kind::started:
+      say_started(execution, *strand, progress.started);
+      break;
+    case TaskProgress::Kind::submitted:
+      say_started(execution, *strand, progress.started);
+      say_submitted(execution, *strand, progress.value);
+      break;
+    case TaskProgress::Kind::noted:
+      emit(execution, *strand, TaskNoted{progress.value});
+      break;
+    case TaskProgress::Kind::alive:
+      if (strand->call->heartbeat_at) {
+        emit(execution, *strand, HeartbeatReceived{""});
+      }
+      break;
+    case TaskProgress::Kind::taken:
+      if (strand->phase == Phase::task && !strand->token->empty()) {
+        emit(execution, *strand, TaskStarted{0, progress.worker, progress.request});
+        answer(progress.request, execution.id, Verdict::accepted);
+      }
+      break;
+  }
+}
+
+void Decider::take_outcome(const work::Outcome& outcome) {
+  const Execution* found = nullptr;
+  const Strand* strand = find_dispatch(outcome.id, found);
+  if (strand == nullptr || strand->phase != Phase::task || !work::is_outcome(outcome.kind)) {
+    ++engine_.dropped_outcomes_;
+    return;
+  }
+  const Execution& execution = *found;
+  if (strand->children != nullptr) {
+    end_map_run(execution, *strand, outcome);
+    return;
+  }
+  const asl::Resource& resource = std::get<asl::Task>(execution.machine->state(strand->state).detail).resource;
+  if (is_full(execution, *strand, 1 + events_before_answer(*strand, resource))) {
+    return;
+  }
   say_started(execution, *strand, outcome.started);
   const auto fail = [&](std::string error, std::optional<std::string> cause) {
-    emit(execution, *strand, TaskFailed{std::move(error), std::move(cause), outcome.usage});
+    emit(execution, *strand, TaskFailed{std::move(error), std::move(cause), outcome.usage, ""});
   };
   switch (outcome.kind) {
-    case TaskOutcome::Kind::succeeded:
+    case work::OutcomeKind::succeeded:
       if (!within_limits(outcome.result)) {
-        fail("States.DataLimitExceeded", fmt::format("The state/task '{}' returned a result with a size exceeding the "
-                                                     "maximum number of bytes service limit.",
-                                                     resource_name(resource)));
+        fail("States.DataLimitExceeded", too_large(resource_name(resource)));
         break;
       }
-      if (is_submitted(resource)) {
-        emit(execution, *strand, TaskSubmitted{outcome.result});
-      }
+      say_submitted(execution, *strand, outcome.result);
       if (strand->phase == Phase::task) {  // else the answer to its token is waited for
-        emit(execution, *strand, TaskSucceeded{outcome.result, outcome.usage});
+        emit(execution, *strand, TaskSucceeded{outcome.result, outcome.usage, ""});
       }
       break;
-    case TaskOutcome::Kind::failed:
-      fail(outcome.error, outcome.cause);
+    case work::OutcomeKind::failed:
+      // A worker gives up an answer that is too long before it reads it as JSON; where the limit is AWS's, so is the
+      // cause. What a job says of itself is an object.
+      if (outcome.error == "States.DataLimitExceeded" && !outcome.cause.starts_with('{') &&
+          engine_.limits_.payload_bytes <= Limits::aws().payload_bytes) {
+        fail(outcome.error, too_large(resource_name(resource)));
+      } else {
+        fail(outcome.error, outcome.cause);
+      }
       break;
-    case TaskOutcome::Kind::timed_out:
-    case TaskOutcome::Kind::heartbeat_missed:
-      emit(execution, *strand, TaskTimedOut{outcome.kind == TaskOutcome::Kind::heartbeat_missed, outcome.usage});
-      break;
+    default:
+      emit(execution, *strand, TaskTimedOut{outcome.kind == work::OutcomeKind::heartbeat_missed, outcome.usage});
   }
 }
 

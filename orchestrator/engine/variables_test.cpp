@@ -84,7 +84,7 @@ TEST(Variables, OfACaughtErrorAreTheCatchersAlone) {
     "D":{"Type":"Pass","Parameters":{"w.$":"$w","all.$":"$all"},"End":true})"));
   world.start();
   world.fail(world.dispatched("A"), "E", "c");
-  world.ended(Status::succeeded, R"({"w":"E","all":{"Error":"E","Cause":"c"}})");
+  world.ended(Status::succeeded, R"({"all":{"Error":"E","Cause":"c"},"w":"E"})");
 }
 
 TEST(Variables, OfAChoiceAreThoseOfTheWayTaken) {
@@ -126,7 +126,7 @@ TEST(Variables, AreShownAsTexts) {
   world.start(R"({"l": [1, 2]})");
   world.ended(Status::succeeded);
   EXPECT_THAT(world.entries()[2],
-              testing::HasSubstr(R"x("assignedVariables":{"s":"\"\\\"\"","n":"1.50","l":"[1,2]","z":"null"},)x"
+              testing::HasSubstr(R"x("assignedVariables":{"l":"[1,2]","n":"1.50","s":"\"\\\"\"","z":"null"},)x"
                                  R"x("assignedVariablesDetails":{"truncated":false})x"));
 }
 
@@ -171,6 +171,25 @@ TEST(Limits, OfAwsCountBytesOfUtf8) {
   world.ended(Status::failed,
               "States.DataLimitExceeded: The state/task 'lambda' returned a result with a size exceeding the maximum "
               "number of bytes service limit.");
+}
+
+// The worker gave it up before anybody saw whether it is JSON.
+TEST(Limits, OfAwsAreInItsWordsWhereTheAnswerWasGivenUp) {
+  const auto ended = [](const Limits& limits, const std::string& cause) {
+    World world(machine_of(R"("A":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke",
+      "Parameters":{"FunctionName":"f"},"End":true})"),
+                limits);
+    world.start();
+    world.fail(world.dispatched("A"), "States.DataLimitExceeded", cause);
+    return world.end_text();
+  };
+  EXPECT_EQ(ended(Limits::aws(), "stdout is larger than 262146 bytes"),
+            "States.DataLimitExceeded: The state/task 'lambda' returned a result with a size exceeding the maximum "
+            "number of bytes service limit.");
+  EXPECT_EQ(ended(Limits::hpc(), "stdout is larger than 5 bytes"),
+            "States.DataLimitExceeded: stdout is larger than 5 bytes");
+  EXPECT_EQ(ended(Limits::aws(), R"({"errorType":"States.DataLimitExceeded"})"),
+            R"(States.DataLimitExceeded: {"errorType":"States.DataLimitExceeded"})");
 }
 
 TEST(Limits, OfAwsRefuseLargeParameters) {

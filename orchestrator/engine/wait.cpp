@@ -6,7 +6,7 @@ namespace {
 constexpr std::int64_t kLongestSeconds = 2'147'483'647;  // aws-behaviour.md 23: 24,855 days
 }
 
-void Decider::wait(Execution& execution, Strand& strand, const asl::State& state, const asl::Wait& detail) {
+void Decider::wait(const Execution& execution, const Strand& strand, const asl::State& state, const asl::Wait& detail) {
   const auto effective = effective_input(execution, strand, state);
   if (!effective) {
     return;
@@ -38,7 +38,7 @@ void Decider::wait(Execution& execution, Strand& strand, const asl::State& state
 
   Timestamp deadline;
   if (seconds) {
-    const auto whole = node.is_number() ? node.as_integer() : std::nullopt;
+    const auto whole = as_whole_number(node, !detail.path.empty());
     if (!whole) {
       refuse(fmt::format("The SecondsPath parameter cannot be parsed as a long value: {} == {}", detail.path, shown),
              fmt::format("The Seconds field must be a whole number of seconds but was: {}", shown));
@@ -74,7 +74,7 @@ void Decider::wait(Execution& execution, Strand& strand, const asl::State& state
   emit(execution, strand, WaitStarted{deadline});
 }
 
-void Decider::end_wait(Execution& execution, Strand& strand) {
+void Decider::end_wait(const Execution& execution, const Strand& strand) {
   const asl::State& state = execution.machine->state(strand.state);
   if (const auto effective = effective_input(execution, strand, state)) {
     complete_without_result(execution, strand, state, *effective, state.next, state.output, state.assign);

@@ -14,17 +14,21 @@
 #include <optional>
 
 #include "fleet/relay.hpp"
-#include "mpi_worker/descriptor.hpp"
 #include "mpi_worker/environment.hpp"
+#include "mpi_worker/machine.hpp"
 #include "mpi_worker/spawn.hpp"
-#include "mpi_worker/worker_loop.hpp"
+#include "mpi_worker/tell.hpp"
+#include "mpi_worker/told_to_end.hpp"
+#include "value/descriptor.hpp"
 
 namespace lockstep::fleet {
 namespace {
 
 constexpr const char* kStatusVariable = "LOCKSTEP_STATUS_FILE";
 /// For mpirun to end once rank 0 has: it waits for every rank, also for one that is stopped or whose machine is gone.
-constexpr std::chrono::seconds kFarewell{10};
+constexpr std::chrono::seconds kMpirunFarewell{10};
+/// The same where the run was told to stop: mpirun often was as well, and then it does nothing for half a minute.
+constexpr std::chrono::seconds kHurriedFarewell{2};
 
 /// What rank 0 has said in the status file.
 struct Report {
@@ -32,6 +36,7 @@ struct Report {
   pid_t pid = 0;
   std::uint64_t started = 0;
   std::optional<int> status;
+  std::string words;  // how it was stopped
 };
 
 Report read_report(const std::string& path) {
@@ -46,19 +51,16 @@ Report read_report(const std::string& path) {
       if (in >> status) {
         report.status = status;
       }
+    } else if (word == "words") {
+      std::getline(in >> std::ws, report.words);
     }
   }
   return report;
 }
 
 bool append_line(const std::string& path, const std::string& line) {
-  const int fd = open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-  if (fd < 0) {
-    return false;
-  }
-  const ssize_t written = write(fd, line.data(), line.size());
-  close(fd);
-  return written == static_cast<ssize_t>(line.size());
+  const Descriptor file(open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+  return file && write(file.get(), line.data(), line.size()) == static_cast<ssize_t>(line.size());
 }
 
 /// A private file that rank 0 can write, also where it runs on another machine: from a login node, the working
@@ -74,26 +76,24 @@ std::string make_status_file() {
     }
   }
   path += "/.lockstep-status-XXXXXX";
-  const int fd = mkostemp(path.data(), O_CLOEXEC);
-  if (fd < 0) {
-    return {};
-  }
-  close(fd);
-  return path;
+  const Descriptor file(mkostemp(path.data(), O_CLOEXEC));
+  return file ? path : std::string();
 }
 
 bool is_here(const Report& report) {
-  return report.pid > 0 && report.place == worker::this_place();
+  return report.pid > 0 && report.place == worker::real_machine().place();
 }
 
 bool is_running(const Report& report) {
-  return worker::start_time_of(static_cast<std::uint32_t>(report.pid)) == report.started;
+  return worker::real_machine().start_time_of(static_cast<std::uint32_t>(report.pid)) == report.started;
 }
 
 /// Rank 0's process group is another: the terminal's signals reach only us, and we pass them on.
 void pass_on(int signal, pid_t mpirun, const std::string& status_file) {
   const Report report = read_report(status_file);
-  kill(is_here(report) && is_running(report) ? report.pid : mpirun, signal);
+  const bool is_seen = is_here(report) && is_running(report);
+  // Of anything else mpirun would end, and the ranks with it, before they could.
+  kill(is_seen ? report.pid : mpirun, is_seen ? signal : SIGUSR1);
 }
 
 std::vector<std::string> launch_environment(const std::string& status_file) {
@@ -162,14 +162,18 @@ int wait_and_pass_on(pid_t mpirun, const sigset_t& signals, const std::string& s
     }
     const Clock::time_point now = Clock::now();
     const Report report = read_report(status_file);
-    if (report.status && end_time == Clock::time_point::max()) {
-      end_time = now + kFarewell;
-    } else if (passed_on > 1 && !report.status && is_here(report) && !is_running(report)) {
+    const bool is_gone = is_here(report) && !is_running(report);
+    if (report.status && passed_on > 0 && is_gone && end_signal == SIGTERM) {
+      end_signal = SIGKILL;
+      end_time = now + kHurriedFarewell;
+    } else if (report.status && end_time == Clock::time_point::max()) {
+      end_time = now + kMpirunFarewell;
+    } else if (passed_on > 1 && !report.status && is_gone) {
       kill(mpirun, SIGKILL);  // the second signal has ended rank 0 at once: so it shall the others
     }
     if (now >= end_time) {
       kill(mpirun, std::exchange(end_signal, SIGKILL));
-      end_time = now + kFarewell;
+      end_time = now + kMpirunFarewell;
     }
   }
 }
@@ -192,8 +196,7 @@ std::vector<std::string> mpirun_command(const LaunchPlan& plan, const std::vecto
 }
 
 Result<int> launch(const LaunchPlan& plan) {
-  const char* path = std::getenv("PATH");
-  const std::string mpirun = worker::find_in_path("mpirun", path != nullptr ? path : "/usr/bin:/bin");
+  const std::string mpirun = worker::find_in_path("mpirun", worker::program_path());
   if (mpirun.empty()) {
     return fail(ErrorKind::unavailable, "--ranks: mpirun was not found in PATH");
   }
@@ -205,9 +208,14 @@ Result<int> launch(const LaunchPlan& plan) {
   sigset_t signals;
   sigset_t before;
   sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD}) {
-    sigaddset(&signals, signal);
+  for (const int signal : worker::kStopSignals) {
+    struct sigaction action = {};
+    // nohup: who is to hear nothing of HUP passes nothing on.
+    if (signal != SIGHUP || sigaction(signal, nullptr, &action) != 0 || action.sa_handler != SIG_IGN) {
+      sigaddset(&signals, signal);
+    }
   }
+  sigaddset(&signals, SIGCHLD);
   pthread_sigmask(SIG_BLOCK, &signals, &before);
   const std::vector<std::string> environment = launch_environment(status_file);
   const std::vector<std::string> command = mpirun_command(plan, own_variables(environment));
@@ -218,8 +226,8 @@ Result<int> launch(const LaunchPlan& plan) {
   spawn_plan.argv = argv.data();
   spawn_plan.environment = variables.data();
   // Above 2 and close on exec, as spawn() wants them.
-  const worker::Descriptor in(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
-  const worker::Descriptor err(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3));
+  const Descriptor in(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
+  const Descriptor err(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3));
   signal(SIGPIPE, SIG_IGN);
   Relay out;
   spawn_plan.in = in.get();
@@ -243,6 +251,9 @@ Result<int> launch(const LaunchPlan& plan) {
     return fail(ErrorKind::io, fmt::format("cannot write the result to standard output: {}", std::strerror(unwritten)));
   }
   if (report.status) {
+    if (WIFSIGNALED(wait_status) && !report.words.empty()) {
+      worker::tell(report.words);
+    }
     return *report.status;
   }
   if (report.pid == 0) {
@@ -257,8 +268,19 @@ Result<int> launch(const LaunchPlan& plan) {
 void report_start() {
   if (const char* path = std::getenv(kStatusVariable); path != nullptr) {
     const auto pid = static_cast<std::uint32_t>(getpid());
-    append_line(path, fmt::format("rank0 {} {} {}\n", pid, worker::start_time_of(pid), worker::this_place()));
+    append_line(path, fmt::format("rank0 {} {} {}\n", pid, worker::real_machine().start_time_of(pid),
+                                  worker::real_machine().place()));
   }
+}
+
+void report_words(const std::string& line) {
+  if (const char* path = std::getenv(kStatusVariable); path != nullptr) {
+    append_line(path, fmt::format("words {}\n", line));
+  }
+}
+
+bool has_own_launcher() {
+  return std::getenv(kStatusVariable) != nullptr;
 }
 
 bool report_status(int status) {

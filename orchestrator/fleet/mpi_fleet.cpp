@@ -1,20 +1,13 @@
 #include "fleet/mpi_fleet.hpp"
 
-#include <poll.h>
-
-#include <thread>
-
-#include "fleet/sleep.hpp"
-#include "mpi_worker/builtin.hpp"
 #include "mpi_worker/spool.hpp"
-#include "mpi_worker/worker_loop.hpp"
 
 namespace lockstep::fleet {
 namespace {
 
+using work::Outcome;
+using work::OutcomeKind;
 using worker::MessageType;
-using worker::Outcome;
-using worker::OutcomeKind;
 
 /// Tasks of this many bytes, or this many tasks, make a message.
 constexpr std::size_t kBatchBytes = std::size_t{64} << 10;
@@ -32,19 +25,34 @@ constexpr std::chrono::milliseconds kIdle{20};
 
 }  // namespace
 
-MpiFleet::MpiFleet(FleetSettings settings, int size, worker::Channel& channel, worker::Heart& heart)
-    : settings_(std::move(settings)), channel_(channel), heart_(heart), next_look_(Clock::now() + kLook) {
+MpiFleet::MpiFleet(FleetSettings settings, int size, worker::Channel& channel, worker::Heart& heart,
+                   worker::Machine& machine)
+    : settings_(std::move(settings)),
+      channel_(channel),
+      heart_(heart),
+      machine_(machine),
+      next_look_(machine.now() + kLook) {
   workers_.resize(static_cast<std::size_t>(size - 1));
   for (int rank = 1; rank < size; ++rank) {
     of(rank).rank = rank;
   }
-  const Clock::time_point end = Clock::now() + kGreeting;
-  const auto awaited = [](const Worker& one) { return one.standing == Standing::awaited; };
+  if (!settings_.run_folder.empty()) {
+    auto made = worker::Roster::create(settings_.run_folder, settings_.epoch, heart_.patience().lost, machine_);
+    if (made) {
+      roster_ = std::move(*made);
+    } else {
+      machine_.say(made.error().message);
+    }
+  }
+  const Clock::time_point end = machine_.now() + kGreeting;
+  const auto awaited = [](const Worker& one) {
+    return one.standing == Standing::awaited || one.standing == Standing::greeted;
+  };
   std::vector<Outcome> none;
-  while (std::any_of(workers_.begin(), workers_.end(), awaited) && Clock::now() < end) {
+  while (std::any_of(workers_.begin(), workers_.end(), awaited) && machine_.now() < end) {
     if (!take_messages(none)) {
       channel_.progress();
-      std::this_thread::sleep_for(std::chrono::microseconds(200));
+      machine_.sleep(std::chrono::microseconds(200), -1);
     }
   }
 }
@@ -60,6 +68,8 @@ std::size_t MpiFleet::slots() const {
       slots += one.hello.slots;
     } else if (one.standing == Standing::awaited) {
       slots += 1;
+    } else if (one.standing == Standing::greeted || one.standing == Standing::ready) {
+      slots += one.hello.slots;
     }
   }
   return stopped_ ? 0 : slots;
@@ -67,13 +77,40 @@ std::size_t MpiFleet::slots() const {
 
 std::size_t MpiFleet::room() const {
   const std::size_t taken = assigned_ + waiting_.size();
-  return stopped_ || taken >= capacity_ ? 0 : capacity_ - taken;
+  return stopped_ || draining_ || taken >= capacity_ ? 0 : capacity_ - taken;
 }
 
 void MpiFleet::set_capacity(Worker& one, std::size_t capacity) {
   capacity_ += capacity - one.capacity;
   one.capacity = capacity;
   list(one);
+}
+
+/// What it may hold: running ones and some ahead, or as many as it can begin while something is short there.
+void MpiFleet::fit_capacity(Worker& one) {
+  if (one.standing == Standing::working && !one.is_dying) {
+    set_capacity(one, std::min(one.prefetch.capacity(one.hello.slots), one.shortage.limit()));
+  }
+}
+
+/// Tries ranks with more tasks again that could not begin some, when the others have enough to do.
+void MpiFleet::ease_shortages() {
+  if (short_ranks_ == 0 || assigned_ + waiting_.size() < capacity_) {
+    return;
+  }
+  short_ranks_ = 0;
+  const Clock::time_point now = machine_.now();
+  const bool alone = capacity_ == 0;
+  for (Worker& one : workers_) {
+    if (one.standing == Standing::working && one.shortage.is_short()) {
+      if (const auto limit = one.shortage.raise(now, one.hello.slots, alone)) {
+        machine_.say(fmt::format("rank {} on {} cannot begin more than {} task{} at a time now: {}", one.rank,
+                                 one.hello.host, *limit, *limit == 1 ? "" : "s", one.refusal));
+      }
+      fit_capacity(one);
+      short_ranks_ += one.shortage.is_short() ? 1 : 0;
+    }
+  }
 }
 
 /// Makes sure that choose() finds the worker where it can take a task.
@@ -118,6 +155,7 @@ void MpiFleet::assign(Flight& flight, Worker& one) {
   ++assigned_;
   one.has_none = false;
   list(one);
+  tell_job(one, flight.task.job);
   const std::size_t size = flight.task.input.text_size();
   if (one.batch.count() > 0 && one.batch.bytes() + size > kBatchBytes) {
     flush(one);
@@ -131,8 +169,36 @@ void MpiFleet::assign(Flight& flight, Worker& one) {
   }
 }
 
+/// Before the first task that needs it; what waits in the batch follows.
+void MpiFleet::tell_job(Worker& one, work::JobId id) {
+  const work::Job* job = settings_.jobs.find(id);
+  const auto index = static_cast<std::size_t>(id);
+  if (job == nullptr || (index < one.knows.size() && one.knows[index])) {
+    return;
+  }
+  one.knows.resize(std::max(one.knows.size(), index + 1));
+  one.knows[index] = true;
+  send(one, worker::encode_job(id, *job));
+}
+
+void MpiFleet::rest(const work::DispatchId& id, std::chrono::milliseconds time) {
+  resting_.emplace(machine_.now() + time, id);
+}
+
+void MpiFleet::wake_resting() {
+  while (!resting_.empty() && resting_.begin()->first <= machine_.now()) {
+    waiting_.push_front(resting_.begin()->second);
+    resting_.erase(resting_.begin());
+  }
+}
+
 /// Hands waiting tasks to workers that have room.
 void MpiFleet::pump() {
+  wake_resting();
+  ease_shortages();
+  if (waiting_.empty() || (may_begin_ && !may_begin_())) {
+    return;
+  }
   while (!waiting_.empty()) {
     const auto found = flights_.find(waiting_.front());
     if (found == flights_.end() || found->second.rank != 0) {
@@ -148,9 +214,15 @@ void MpiFleet::pump() {
   }
 }
 
-void MpiFleet::dispatch(worker::Task task) {
-  if (stopped_) {
-    give(task.id, OutcomeKind::cancelled, "", "", ready_);
+void MpiFleet::add_jobs(std::vector<work::Job> jobs) {
+  for (work::Job& job : jobs) {
+    settings_.jobs.add(std::move(job));
+  }
+}
+
+void MpiFleet::dispatch(work::Task task) {
+  if (stopped_ || draining_) {
+    give_unbegun(task.id, ready_);
     return;
   }
   if (const std::size_t size = task.input.text_size(); size > worker::kMaxPayload) {
@@ -158,7 +230,7 @@ void MpiFleet::dispatch(worker::Task task) {
          fmt::format("an input of {} bytes is longer than a message to a worker can be", size), ready_);
     return;
   }
-  const worker::DispatchId id = task.id;
+  const work::DispatchId id = task.id;
   const auto [flight, fresh] = flights_.try_emplace(id, Flight{std::move(task)});
   if (!fresh) {
     ++dropped_;
@@ -169,14 +241,15 @@ void MpiFleet::dispatch(worker::Task task) {
   pump();
 }
 
-void MpiFleet::cancel(const worker::DispatchId& id) {
+void MpiFleet::cancel(const work::DispatchId& id) {
   const auto found = flights_.find(id);
   if (found == flights_.end()) {
     return;
   }
   if (found->second.rank == 0) {
     flights_.erase(found);
-    waiting_.erase(std::find(waiting_.begin(), waiting_.end(), id));
+    std::erase(waiting_, id);
+    std::erase_if(resting_, [&](const auto& one) { return one.second == id; });
     give(id, OutcomeKind::cancelled, "", "", ready_);
     return;
   }
@@ -191,7 +264,7 @@ void MpiFleet::send(Worker& one, std::string message) {
     return;
   }
   if (auto sent = channel_.send(one.rank, std::move(message)); !sent) {
-    fmt::print(stderr, "lockstep: to rank {}: {}\n", one.rank, sent.error());
+    machine_.say(fmt::format("lockstep: to rank {}: {}", one.rank, sent.error()));
   }
 }
 
@@ -215,7 +288,7 @@ void MpiFleet::flush_all() {
 }
 
 void MpiFleet::settled(std::uint32_t rank) {
-  if (rank == 0 || rank > workers_.size() || settings_.spool == worker::SpoolUse::none) {
+  if (rank == 0 || rank > workers_.size() || !settings_.spool) {
     return;
   }
   Worker& one = of(static_cast<int>(rank));
@@ -225,149 +298,12 @@ void MpiFleet::settled(std::uint32_t rank) {
   }
 }
 
-bool MpiFleet::take_messages(std::vector<Outcome>& outcomes) {
-  bool any = false;
-  while (std::optional<worker::Message> message = channel_.receive()) {
-    any = true;
-    Worker& one = of(message->source);
-    if (one.standing == Standing::lost || one.standing == Standing::ended) {
-      ++dropped_;
-    } else if (!handle(one, message->bytes, outcomes)) {
-      ++dropped_;
-      suspect(one, "a message makes no sense");
-    }
-  }
-  return any;
-}
-
-/// False: the message makes no sense.
-bool MpiFleet::handle(Worker& one, std::string_view message, std::vector<Outcome>& outcomes) {
-  switch (worker::type_of(message).value_or(MessageType::setup)) {
-    case MessageType::hello:
-      return handle_hello(one, message);
-    case MessageType::outcomes:
-      if (auto batch = worker::decode_outcomes(message)) {
-        for (Outcome& outcome : *batch) {
-          handle_outcome(one, std::move(outcome), outcomes);
-        }
-        return true;
-      }
-      return false;
-    case MessageType::returned:
-      if (const auto ids = worker::decode_returned(message)) {
-        handle_returned(one, *ids, outcomes);
-        return true;
-      }
-      return false;
-    case MessageType::goodbye:
-      if (stopped_) {
-        set_capacity(one, 0);
-        one.standing = Standing::ended;
-      } else {
-        lose(one, "it has ended", outcomes);
-      }
-      return true;
-    case MessageType::setup:
-    case MessageType::tasks:
-    case MessageType::cancel:
-    case MessageType::recall:
-    case MessageType::stop:
-      break;
-  }
-  return false;
-}
-
-bool MpiFleet::handle_hello(Worker& one, std::string_view message) {
-  auto hello = worker::decode_hello(message);
-  if (!hello || one.standing != Standing::awaited) {
-    return false;
-  }
-  one.hello = std::move(*hello);
-  one.standing = Standing::working;
-  if (one.hello.protocol != worker::kProtocol) {
-    suspect(one, "it runs another version of lockstep");
-    return true;
-  }
-  static const std::string here = worker::this_place();
-  one.visible = one.hello.place == here && worker::start_time_of(one.hello.pid) == one.hello.started;
-  send(one, worker::encode_setup(settings_));
-  set_capacity(one, one.prefetch.capacity(one.hello.slots));
-  pump();
-  return true;
-}
-
-void MpiFleet::handle_outcome(Worker& one, Outcome outcome, std::vector<Outcome>& outcomes) {
-  const auto found = flights_.find(outcome.id);
-  const bool keeps = settings_.spool != worker::SpoolUse::none;
-  if (found == flights_.end() || found->second.rank != one.rank) {
-    ++dropped_;
-    if (keeps) {
-      one.settlement.drop();
-    }
-    return;
-  }
-  release(one);
-  one.held_up = false;
-  if (one.standing == Standing::working) {
-    one.prefetch.learn(outcome);
-    set_capacity(one, one.prefetch.capacity(one.hello.slots));
-  }
-  if (outcome.kind == OutcomeKind::cancelled && !found->second.cancelled && !stopped_) {
-    // The worker has missed us and ended it by itself.
-    if (keeps) {
-      one.settlement.drop();
-    }
-    if (outcome.begun && never_twice(found->second)) {
-      give_interrupted(found, one, outcomes);
-    } else {
-      retry(found, one, outcomes);
-    }
-    return;
-  }
-  if (keeps) {
-    one.settlement.give();
-  }
-  outcome.rank = static_cast<std::uint32_t>(one.rank);
-  flights_.erase(found);
-  outcomes.push_back(std::move(outcome));
-}
-
-/// It has a task less.
-void MpiFleet::release(Worker& one) {
-  --one.assigned;
-  --assigned_;
-}
-
-/// A worker has given up tasks that it had not begun: they are nobody's again, and the next in turn.
-void MpiFleet::handle_returned(Worker& one, const std::vector<worker::DispatchId>& ids,
-                               std::vector<Outcome>& outcomes) {
-  one.asked = false;
-  one.has_none = ids.empty();
-  for (auto id = ids.rbegin(); id != ids.rend(); ++id) {
-    const auto found = flights_.find(*id);
-    if (found == flights_.end() || found->second.rank != one.rank) {
-      ++dropped_;
-      continue;
-    }
-    release(one);
-    if (found->second.cancelled || stopped_) {
-      flights_.erase(found);
-      give(*id, OutcomeKind::cancelled, "", "", outcomes);
-    } else {
-      found->second.rank = 0;
-      waiting_.push_front(*id);
-    }
-  }
-  list(one);
-  pump();
-}
-
 /// Asks for tasks back where workers have nothing to do and others hold tasks ahead.
 void MpiFleet::balance() {
-  if (free_.empty() || assigned_ == 0 || !waiting_.empty() || stopped_) {
+  if (free_.empty() || assigned_ == 0 || !waiting_.empty() || stopped_ || draining_) {
     return;
   }
-  const Clock::time_point now = Clock::now();
+  const Clock::time_point now = machine_.now();
   if (now < next_balance_) {
     return;
   }
@@ -375,7 +311,8 @@ void MpiFleet::balance() {
   std::vector<Load> loads;
   for (const Worker& one : workers_) {
     if (one.standing == Standing::working) {
-      loads.push_back({one.rank, one.hello.slots, one.assigned, one.capacity, !one.asked && !one.has_none});
+      const std::size_t slots = std::min<std::size_t>(one.hello.slots, one.shortage.limit());
+      loads.push_back({one.rank, slots, one.assigned, one.capacity, !one.asked && !one.has_none});
     }
   }
   for (const Recall& recall : choose_recalls(loads)) {
@@ -389,20 +326,20 @@ void MpiFleet::suspect(Worker& one, std::string_view why) {
   if (one.standing == Standing::suspect) {
     return;
   }
-  fmt::print(stderr, "lockstep: rank {} on {} gets no more tasks: {}\n", one.rank, one.hello.host, why);
+  machine_.say(fmt::format("rank {} on {} gets no more tasks: {}", one.rank, one.hello.host, why));
   set_capacity(one, 0);
   send(one, worker::encode_bare(MessageType::stop));
   one.standing = Standing::suspect;
 }
 
-void MpiFleet::give(const worker::DispatchId& id, OutcomeKind kind, std::string error, std::string cause,
+void MpiFleet::give(const work::DispatchId& id, OutcomeKind kind, std::string error, std::string cause,
                     std::vector<Outcome>& outcomes) {
   Outcome outcome;
   outcome.id = id;
   outcome.kind = kind;
   outcome.error = std::move(error);
   outcome.cause = std::move(cause);
-  outcome.started = outcome.ended = worker::now();
+  outcome.started = outcome.ended = machine_.wall_clock();
   outcomes.push_back(std::move(outcome));
 }
 
@@ -421,7 +358,7 @@ void MpiFleet::wait(std::chrono::microseconds limit, const Waker& waker, std::ve
   const std::size_t before = outcomes.size();
   std::move(ready_.begin(), ready_.end(), std::back_inserter(outcomes));
   ready_.clear();
-  const Clock::time_point begin = Clock::now();
+  const Clock::time_point begin = machine_.now();
   const std::chrono::nanoseconds longest =
       std::clamp<std::chrono::nanoseconds>(limit, std::chrono::nanoseconds(0), std::chrono::hours(24));
   while (true) {
@@ -431,7 +368,7 @@ void MpiFleet::wait(std::chrono::microseconds limit, const Waker& waker, std::ve
     balance();
     flush_all();
     channel_.progress();
-    const auto spent = Clock::now() - begin;
+    const auto spent = machine_.now() - begin;
     if (outcomes.size() > before || lost || spent >= longest) {
       return;
     }
@@ -444,45 +381,101 @@ void MpiFleet::wait(std::chrono::microseconds limit, const Waker& waker, std::ve
     if (flights_.empty() && channel_.unsent() == 0) {
       time = kIdle;
     }
-    sleep_until_readable(std::chrono::duration_cast<std::chrono::microseconds>(
-                             std::min<std::chrono::nanoseconds>(time, longest - spent)),
-                         waker.descriptor());
-    pollfd fd = {waker.descriptor(), POLLIN, 0};
-    if (poll(&fd, 1, 0) > 0) {
+    if (machine_.sleep(std::min<std::chrono::nanoseconds>(time, longest - spent), waker.descriptor())) {
       take_messages(outcomes);
       return;
     }
-    if (time.count() == 0) {
-      std::this_thread::yield();
+  }
+}
+
+/// Asks for all that a worker has not begun.
+void MpiFleet::recall_all(Worker& one) {
+  if (one.standing == Standing::working && one.assigned > 0) {
+    flush(one);
+    one.asked = true;
+    send(one, worker::encode_recall(UINT32_MAX));
+  }
+}
+
+void MpiFleet::drain() {
+  draining_ = true;
+  for (const auto& [until, id] : resting_) {
+    waiting_.push_back(id);
+  }
+  resting_.clear();
+  for (const work::DispatchId& id : waiting_) {
+    if (const auto found = flights_.find(id); found != flights_.end() && found->second.rank == 0) {
+      flights_.erase(found);
+      give_unbegun(id, ready_);
     }
   }
+  waiting_.clear();
+  for (Worker& one : workers_) {
+    recall_all(one);
+  }
+}
+
+void MpiFleet::kill() {
+  drain();
+  for (Worker& one : workers_) {
+    send(one, worker::encode_bare(MessageType::kill));
+  }
+}
+
+void MpiFleet::give_unbegun(const work::DispatchId& id, std::vector<Outcome>& outcomes) {
+  give(id, OutcomeKind::interrupted, "", "", outcomes);
+  outcomes.back().begun = false;
+}
+
+/// What may hand out nothing beats no more either: its workers end before another owner hands their tasks out.
+void MpiFleet::set_gate(std::function<bool()> may_begin) {
+  heart_.beat_while(may_begin);
+  may_begin_ = std::move(may_begin);
 }
 
 void MpiFleet::stop() {
   if (stopped_) {
     return;
   }
+  heart_.beat_while(nullptr);
   flush_all();
   stopped_ = true;
   for (Worker& one : workers_) {
     send(one, worker::encode_bare(MessageType::stop));
   }
   const auto over = [](const Worker& one) { return one.standing == Standing::ended || one.standing == Standing::lost; };
-  const Clock::time_point end = Clock::now() + settings_.kill_after + kFarewell;
+  const Clock::time_point end = machine_.now() + settings_.kill_after + kFarewell;
   backoff_.reset();
-  while (!std::all_of(workers_.begin(), workers_.end(), over) && Clock::now() < end) {
+  while (!std::all_of(workers_.begin(), workers_.end(), over) && machine_.now() < end) {
     if (!take_messages(ready_)) {
       look_for_lost(ready_);
       channel_.progress();
-      const std::chrono::microseconds time = backoff_.next();
-      std::this_thread::sleep_for(time);
+      machine_.sleep(backoff_.next(), -1);
     }
+  }
+  if (roster_ && std::all_of(workers_.begin(), workers_.end(), over)) {
+    std::exchange(roster_, nullptr)->remove();
   }
 }
 
 bool MpiFleet::all_ended() const {
   return std::all_of(workers_.begin(), workers_.end(),
                      [](const Worker& one) { return one.standing == Standing::ended; });
+}
+
+Workload MpiFleet::workload() const {
+  Workload load;
+  load.slots = slots();
+  for (const Worker& one : workers_) {
+    load.running += std::min<std::size_t>(one.assigned, one.hello.slots);
+    for (const work::BegunTask& task : one.begun) {
+      // What has ended since is not in flight any more.
+      if (const auto flight = flights_.find(task.id); flight != flights_.end() && flight->second.rank == one.rank) {
+        load.begun.push_back({task.id, task.started, static_cast<std::uint32_t>(one.rank)});
+      }
+    }
+  }
+  return load;
 }
 
 std::string MpiFleet::describe() const {

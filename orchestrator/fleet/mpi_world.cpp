@@ -12,9 +12,10 @@
 #include "fleet/launch.hpp"
 #include "fleet/local_fleet.hpp"
 #include "fleet/mpi_fleet.hpp"
-#include "mpi_worker/channel.hpp"
 #include "mpi_worker/cores.hpp"
 #include "mpi_worker/heart.hpp"
+#include "mpi_worker/mpi_channel.hpp"
+#include "mpi_worker/told_to_end.hpp"
 #include "mpi_worker/worker_loop.hpp"
 
 namespace lockstep::fleet {
@@ -22,6 +23,8 @@ namespace {
 
 /// For MPI_Finalize(), which may wait for a rank that does not come.
 constexpr std::chrono::seconds kFinalize{5};
+/// The same where this process was told to end: mpirun, without which it comes to nothing, often was as well.
+constexpr std::chrono::seconds kHurriedFinalize{1};
 
 /// Passes calls on, and remembers after the fleet's end how that was.
 class WatchedFleet final : public Fleet {
@@ -30,16 +33,22 @@ class WatchedFleet final : public Fleet {
   ~WatchedFleet() override { WatchedFleet::stop(); }
   std::size_t slots() const override { return fleet_->slots(); }
   std::size_t room() const override { return fleet_->room(); }
-  void dispatch(worker::Task task) override { fleet_->dispatch(std::move(task)); }
-  void cancel(const worker::DispatchId& id) override { fleet_->cancel(id); }
-  void wait(std::chrono::microseconds limit, const Waker& waker, std::vector<worker::Outcome>& outcomes) override {
+  void add_jobs(std::vector<work::Job> jobs) override { fleet_->add_jobs(std::move(jobs)); }
+  void dispatch(work::Task task) override { fleet_->dispatch(std::move(task)); }
+  void cancel(const work::DispatchId& id) override { fleet_->cancel(id); }
+  void wait(std::chrono::microseconds limit, const Waker& waker, std::vector<work::Outcome>& outcomes) override {
     fleet_->wait(limit, waker, outcomes);
   }
   void settled(std::uint32_t rank) override { fleet_->settled(rank); }
+  std::optional<Error> failure() const override { return fleet_->failure(); }
+  void drain() override { fleet_->drain(); }
+  void kill() override { fleet_->kill(); }
+  void set_gate(std::function<bool()> may_begin) override { fleet_->set_gate(std::move(may_begin)); }
   void stop() override {
     fleet_->stop();
     all_ended_ = fleet_->all_ended();
   }
+  Workload workload() const override { return fleet_->workload(); }
   std::string describe() const override { return fleet_->describe(); }
 
  private:
@@ -52,8 +61,8 @@ class WatchedFleet final : public Fleet {
 struct MpiWorld::State {
   int rank = 0;
   int size = 1;
-  worker::Channel channel;
-  std::unique_ptr<worker::Heart> heart;
+  worker::MpiChannel channel;
+  std::unique_ptr<worker::MpiHeart> heart;
   bool fleet_made = false;
   bool all_ended = false;  // rank 0: every worker has said goodbye
 };
@@ -85,7 +94,7 @@ Result<std::unique_ptr<MpiWorld>> MpiWorld::start(int& argc, char**& argv) {
   MPI_Comm_rank(MPI_COMM_WORLD, &state->rank);
   MPI_Comm_size(MPI_COMM_WORLD, &state->size);
   if (state->size > 1) {
-    state->heart = std::make_unique<worker::Heart>(state->rank, state->size, worker::Patience::from_environment());
+    state->heart = std::make_unique<worker::MpiHeart>(state->rank, state->size, worker::Patience::from_environment());
   }
   if (state->rank == 0) {
     report_start();
@@ -105,6 +114,7 @@ std::unique_ptr<Fleet> MpiWorld::make_fleet(FleetSettings settings, std::size_t 
   if (state_->size == 1) {
     return std::make_unique<LocalFleet>(std::move(settings), slots);
   }
+  settings.log_limit /= static_cast<std::uint64_t>(state_->size) - 1;
   state_->fleet_made = true;
   return std::make_unique<WatchedFleet>(
       std::make_unique<MpiFleet>(std::move(settings), state_->size, state_->channel, *state_->heart),
@@ -134,8 +144,9 @@ void MpiWorld::finish(int status) {
   if (state_->size > 1 && !state_->all_ended) {
     _exit(own);
   }
-  std::thread([own] {
-    std::this_thread::sleep_for(kFinalize);
+  const auto limit = worker::told_to_end.times() > 0 ? kHurriedFinalize : kFinalize;
+  std::thread([own, limit] {
+    std::this_thread::sleep_for(limit);
     _exit(own);
   }).detach();
   MPI_Finalize();

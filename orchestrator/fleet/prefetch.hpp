@@ -15,7 +15,7 @@ namespace lockstep::fleet {
 class Prefetch {
  public:
   /// Learns from a task that ended.
-  void learn(const worker::Outcome& outcome) {
+  void learn(const work::Outcome& outcome) {
     const double us = static_cast<double>(outcome.ended.us - outcome.started.us);
     mean_us_ = mean_us_ < 0 ? us : mean_us_ + (us - mean_us_) / 8;
   }

@@ -34,8 +34,8 @@ Relay::Relay() {
   if (pipe2(ends, O_CLOEXEC) != 0) {
     return;
   }
-  read_end_ = worker::Descriptor(ends[0]);
-  write_end_ = worker::Descriptor(ends[1]);
+  read_end_ = Descriptor(ends[0]);
+  write_end_ = Descriptor(ends[1]);
   fcntl(read_end_.get(), F_SETFL, O_NONBLOCK);
   thread_ = std::thread([this] { run(); });
 }

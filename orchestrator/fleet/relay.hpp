@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "fleet/fleet.hpp"
-#include "mpi_worker/descriptor.hpp"
+#include "value/descriptor.hpp"
 
 namespace lockstep::fleet {
 
@@ -28,7 +28,7 @@ class Relay {
   void run();
   bool copy();
 
-  worker::Descriptor read_end_, write_end_;
+  Descriptor read_end_, write_end_;
   Waker stop_;
   int failure_ = 0;  // the thread's, until it has ended
   std::thread thread_;

@@ -3,16 +3,10 @@
 #include <poll.h>
 
 #include "mpi_worker/builtin.hpp"
+#include "value/random.hpp"
 
 namespace lockstep::fleet {
 namespace {
-
-/// splitmix64
-std::uint64_t mix(std::uint64_t x) {
-  x = (x ^ (x >> 30U)) * 0xbf58476d1ce4e5b9U;
-  x = (x ^ (x >> 27U)) * 0x94d049bb133111ebU;
-  return x ^ (x >> 31U);
-}
 
 bool is_readable(int descriptor) {
   pollfd fd = {descriptor, POLLIN, 0};
@@ -21,12 +15,11 @@ bool is_readable(int descriptor) {
 
 }  // namespace
 
-DispatchRandom::DispatchRandom(std::uint64_t seed, const worker::DispatchId& id)
-    : state_(mix(mix(mix(seed + 1) + id.execution) + id.visit) + id.count) {}
+DispatchRandom::DispatchRandom(std::uint64_t seed, const work::DispatchId& id)
+    : state_(mix(mix(mix(seed + 1) + static_cast<std::uint64_t>(id.execution)) + id.place()) + id.count) {}
 
 std::uint64_t DispatchRandom::next() {
-  state_ += 0x9e3779b97f4a7c15U;
-  return mix(state_);
+  return next_random(state_);
 }
 
 double DispatchRandom::uniform() {
@@ -45,31 +38,31 @@ void SimulatedFleet::script(const std::string& resource, Script script) {
   scripts_[resource] = std::move(script);
 }
 
-Act SimulatedFleet::act(const worker::Task& task) const {
-  const auto index = static_cast<std::size_t>(task.job);
-  if (index >= settings_.jobs.size()) {
-    return {{}, worker::OutcomeKind::failed, {}, "States.Runtime", "the job is not in the run's job table"};
+Act SimulatedFleet::act(const work::Task& task) const {
+  const work::Job* const known = settings_.jobs.find(task.job);
+  if (known == nullptr) {
+    return {{}, work::OutcomeKind::failed, {}, "States.Runtime", "the job is not in the run's job table"};
   }
-  const integrations::Job& job = settings_.jobs[index];
+  const work::Job& job = *known;
   if (const auto script = scripts_.find(job.resource); script != scripts_.end()) {
     DispatchRandom random(seed_, task.id);
     return script->second(task, random);
   }
-  worker::Outcome outcome;
+  work::Outcome outcome;
   if (worker::run_at_once(job, task, outcome)) {
     return {{}, outcome.kind, outcome.result, outcome.error, outcome.cause};
   }
-  if (job.kind == integrations::JobKind::builtin) {
+  if (job.kind == work::JobKind::builtin) {
     const auto duration = worker::sleep_duration(task.input);
     if (!duration) {
-      return {{}, worker::OutcomeKind::failed, {}, "Lockstep.BadArguments", duration.error()};
+      return {{}, work::OutcomeKind::failed, {}, "Lockstep.BadArguments", duration.error()};
     }
-    return {*duration, worker::OutcomeKind::succeeded, {}, {}, {}};
+    return {*duration, work::OutcomeKind::succeeded, {}, {}, {}};
   }
-  return {{}, worker::OutcomeKind::succeeded, task.input, {}, {}};
+  return {{}, work::OutcomeKind::succeeded, task.input, {}, {}};
 }
 
-void SimulatedFleet::start(worker::Task task) {
+void SimulatedFleet::start(work::Task task) {
   Act done = act(task);
   Running running;
   running.outcome.id = task.id;
@@ -80,7 +73,7 @@ void SimulatedFleet::start(worker::Task task) {
   for (const auto& limit : {task.timeout, task.heartbeat}) {
     if (limit && *limit < done.duration) {
       done.duration = *limit;
-      running.outcome.kind = worker::OutcomeKind::timed_out;
+      running.outcome.kind = work::OutcomeKind::timed_out;
       running.outcome.result = Value();
     }
   }
@@ -104,16 +97,22 @@ std::size_t SimulatedFleet::room() const {
   return stopped_ || taken >= slots_ ? 0 : slots_ - taken;
 }
 
-void SimulatedFleet::dispatch(worker::Task task) {
+void SimulatedFleet::add_jobs(std::vector<work::Job> jobs) {
+  for (work::Job& job : jobs) {
+    settings_.jobs.add(std::move(job));
+  }
+}
+
+void SimulatedFleet::dispatch(work::Task task) {
   ++dispatched_;
   queue_.push_back(std::move(task));
   fill();
 }
 
-void SimulatedFleet::cancel(const worker::DispatchId& id) {
-  worker::Outcome outcome;
+void SimulatedFleet::cancel(const work::DispatchId& id) {
+  work::Outcome outcome;
   outcome.id = id;
-  outcome.kind = worker::OutcomeKind::cancelled;
+  outcome.kind = work::OutcomeKind::cancelled;
   outcome.started = outcome.ended = now_;
   for (auto running = running_.begin(); running != running_.end(); ++running) {
     if (running->second.outcome.id == id) {
@@ -125,7 +124,7 @@ void SimulatedFleet::cancel(const worker::DispatchId& id) {
     }
   }
   const auto waiting =
-      std::find_if(queue_.begin(), queue_.end(), [&](const worker::Task& task) { return task.id == id; });
+      std::find_if(queue_.begin(), queue_.end(), [&](const work::Task& task) { return task.id == id; });
   if (waiting != queue_.end()) {
     queue_.erase(waiting);
     ready_.push_back(std::move(outcome));
@@ -159,7 +158,7 @@ void SimulatedFleet::set_slots(std::size_t slots) {
   fill();
 }
 
-void SimulatedFleet::wait(std::chrono::microseconds limit, const Waker& waker, std::vector<worker::Outcome>& outcomes) {
+void SimulatedFleet::wait(std::chrono::microseconds limit, const Waker& waker, std::vector<work::Outcome>& outcomes) {
   if (ready_.empty() && !is_readable(waker.descriptor())) {
     const std::int64_t end = now_.us > INT64_MAX - limit.count() ? INT64_MAX : now_.us + limit.count();
     const std::int64_t first = running_.empty() ? INT64_MAX : running_.begin()->first;
@@ -173,14 +172,14 @@ void SimulatedFleet::wait(std::chrono::microseconds limit, const Waker& waker, s
 
 void SimulatedFleet::stop() {
   stopped_ = true;
-  std::vector<worker::DispatchId> ids;
+  std::vector<work::DispatchId> ids;
   for (const auto& [end, running] : running_) {
     ids.push_back(running.outcome.id);
   }
-  for (const worker::Task& task : queue_) {
+  for (const work::Task& task : queue_) {
     ids.push_back(task.id);
   }
-  for (const worker::DispatchId& id : ids) {
+  for (const work::DispatchId& id : ids) {
     cancel(id);
   }
 }

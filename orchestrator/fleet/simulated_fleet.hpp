@@ -19,7 +19,7 @@ namespace lockstep::fleet {
 /// The same numbers for the same seed and dispatch, whatever else happens in between.
 class DispatchRandom {
  public:
-  DispatchRandom(std::uint64_t seed, const worker::DispatchId& id);
+  DispatchRandom(std::uint64_t seed, const work::DispatchId& id);
   std::uint64_t next();
   /// In [0, 1).
   double uniform();
@@ -32,7 +32,7 @@ class DispatchRandom {
 /// What one task does.
 struct Act {
   std::chrono::microseconds duration{0};
-  worker::OutcomeKind kind = worker::OutcomeKind::succeeded;
+  work::OutcomeKind kind = work::OutcomeKind::succeeded;
   Value result;  ///< succeeded
   std::string error;
   std::string cause;
@@ -41,7 +41,7 @@ struct Act {
 /// Deterministic: the same calls give the same outcomes in the same order at the same times.
 class SimulatedFleet final : public Fleet {
  public:
-  using Script = std::function<Act(const worker::Task& task, DispatchRandom& random)>;
+  using Script = std::function<Act(const work::Task& task, DispatchRandom& random)>;
 
   SimulatedFleet(FleetSettings settings, std::size_t slots, std::uint64_t seed = 1, Timestamp start = {});
 
@@ -58,11 +58,12 @@ class SimulatedFleet final : public Fleet {
 
   std::size_t slots() const override { return stopped_ ? 0 : slots_; }
   std::size_t room() const override;
-  void dispatch(worker::Task task) override;
-  void cancel(const worker::DispatchId& id) override;
+  void add_jobs(std::vector<work::Job> jobs) override;
+  void dispatch(work::Task task) override;
+  void cancel(const work::DispatchId& id) override;
   /// Moves the clock to the end of the first task that ends within `limit`, else by `limit`; gives all outcomes of that
   /// moment. A woken waker leaves the clock where it is.
-  void wait(std::chrono::microseconds limit, const Waker& waker, std::vector<worker::Outcome>& outcomes) override;
+  void wait(std::chrono::microseconds limit, const Waker& waker, std::vector<work::Outcome>& outcomes) override;
   void stop() override;
   std::string describe() const override;
 
@@ -73,14 +74,14 @@ class SimulatedFleet final : public Fleet {
 
  private:
   struct Running {
-    worker::Task task;
-    worker::Outcome outcome;
+    work::Task task;
+    work::Outcome outcome;
     std::uint64_t number = 0;  // in order of start
   };
   using Ends = std::multimap<std::int64_t, Running>;  // by end, then by start
 
-  Act act(const worker::Task& task) const;
-  void start(worker::Task task);
+  Act act(const work::Task& task) const;
+  void start(work::Task task);
   void fill();
   void end_until(Timestamp time);
 
@@ -90,8 +91,8 @@ class SimulatedFleet final : public Fleet {
   Timestamp now_;
   std::unordered_map<std::string, Script> scripts_;
   Ends running_;
-  std::deque<worker::Task> queue_;
-  std::vector<worker::Outcome> ready_;
+  std::deque<work::Task> queue_;
+  std::vector<work::Outcome> ready_;
   std::size_t busiest_ = 0;
   std::uint64_t dispatched_ = 0;
   std::uint64_t started_ = 0;

@@ -6,34 +6,34 @@
 namespace lockstep::fleet {
 namespace {
 
-using integrations::Builtin;
-using integrations::Job;
-using integrations::JobId;
-using integrations::JobKind;
 using testing::ElementsAre;
+using work::Builtin;
+using work::Job;
+using work::JobId;
+using work::JobKind;
 using namespace std::chrono_literals;
 
 constexpr JobId kMeasure{0};
-constexpr JobId kSleep{1};
+constexpr JobId kSimulatedSleep{1};
 
-FleetSettings settings() {
+FleetSettings simulated_settings() {
   FleetSettings made;
-  made.jobs = {Job{.resource = "job:measure", .kind = JobKind::exec, .argv = {"measure"}},
-               Job{.resource = "job:sleep", .builtin = Builtin::sleep}};
+  made.jobs = std::vector{Job{.resource = "job:measure", .kind = JobKind::exec, .argv = {"measure"}},
+                          Job{.resource = "job:sleep", .builtin = Builtin::sleep}};
   return made;
 }
 
-worker::Task task(JobId job, std::uint64_t visit, std::string_view input = "null") {
-  worker::Task made;
-  made.id = {1, visit, 1};
+work::Task simulated_task(JobId job, std::uint64_t visit, std::string_view input = "null") {
+  work::Task made;
+  made.id = work::DispatchId::at(work::ExecutionId{1}, visit, 1);
   made.job = job;
   made.input = Value::from_text(std::string(input)).value();
   return made;
 }
 
-std::vector<std::uint64_t> visits(const std::vector<worker::Outcome>& outcomes) {
+std::vector<std::uint64_t> visits(const std::vector<work::Outcome>& outcomes) {
   std::vector<std::uint64_t> all;
-  for (const worker::Outcome& outcome : outcomes) {
+  for (const work::Outcome& outcome : outcomes) {
     all.push_back(outcome.id.visit);
   }
   return all;
@@ -41,8 +41,8 @@ std::vector<std::uint64_t> visits(const std::vector<worker::Outcome>& outcomes) 
 
 class SimulatedFleetTest : public testing::Test {
  protected:
-  std::vector<worker::Outcome> wait(SimulatedFleet& fleet, std::chrono::microseconds limit) {
-    std::vector<worker::Outcome> outcomes;
+  std::vector<work::Outcome> wait(SimulatedFleet& fleet, std::chrono::microseconds limit) {
+    std::vector<work::Outcome> outcomes;
     fleet.wait(limit, waker_, outcomes);
     return outcomes;
   }
@@ -50,8 +50,8 @@ class SimulatedFleetTest : public testing::Test {
 };
 
 TEST_F(SimulatedFleetTest, TimePassesOnlyInWait) {
-  SimulatedFleet fleet(settings(), 2, 1, Timestamp{1000});
-  fleet.dispatch(task(kSleep, 1, "3600"));
+  SimulatedFleet fleet(simulated_settings(), 2, 1, Timestamp{1000});
+  fleet.dispatch(simulated_task(kSimulatedSleep, 1, "3600"));
   EXPECT_EQ(fleet.now().us, 1000);
   EXPECT_TRUE(wait(fleet, 1s).empty());
   EXPECT_EQ(fleet.now().us, 1'001'000);
@@ -63,10 +63,10 @@ TEST_F(SimulatedFleetTest, TimePassesOnlyInWait) {
 }
 
 TEST_F(SimulatedFleetTest, SlotsBoundWhatRuns) {
-  SimulatedFleet fleet(settings(), 2);
+  SimulatedFleet fleet(simulated_settings(), 2);
   EXPECT_EQ(fleet.room(), 2U);
   for (std::uint64_t i = 1; i <= 3; ++i) {
-    fleet.dispatch(task(kSleep, i, "1"));
+    fleet.dispatch(simulated_task(kSimulatedSleep, i, "1"));
   }
   EXPECT_EQ(fleet.room(), 0U);
   EXPECT_THAT(visits(wait(fleet, 1h)), ElementsAre(1, 2));
@@ -76,14 +76,14 @@ TEST_F(SimulatedFleetTest, SlotsBoundWhatRuns) {
 }
 
 TEST_F(SimulatedFleetTest, AScriptSaysHowAJobGoes) {
-  SimulatedFleet fleet(settings(), 1);
-  fleet.script("job:measure", [](const worker::Task& one, DispatchRandom&) {
-    return one.attempt == 0 ? Act{5s, worker::OutcomeKind::failed, {}, "Sensor.Cold", "wait"}
-                            : Act{1s, worker::OutcomeKind::succeeded, Value::integer(7), {}, {}};
+  SimulatedFleet fleet(simulated_settings(), 1);
+  fleet.script("job:measure", [](const work::Task& one, DispatchRandom&) {
+    return one.attempt == 0 ? Act{5s, work::OutcomeKind::failed, {}, "Sensor.Cold", "wait"}
+                            : Act{1s, work::OutcomeKind::succeeded, Value::integer(7), {}, {}};
   });
-  fleet.dispatch(task(kMeasure, 1));
+  fleet.dispatch(simulated_task(kMeasure, 1));
   EXPECT_EQ(wait(fleet, 1h).at(0).error, "Sensor.Cold");
-  worker::Task again = task(kMeasure, 2);
+  work::Task again = simulated_task(kMeasure, 2);
   again.attempt = 1;
   fleet.dispatch(std::move(again));
   EXPECT_EQ(wait(fleet, 1h).at(0).result.to_text(), "7");
@@ -92,16 +92,16 @@ TEST_F(SimulatedFleetTest, AScriptSaysHowAJobGoes) {
 
 TEST_F(SimulatedFleetTest, RandomTimesDependOnSeedAndDispatchOnly) {
   const auto ends = [&](std::uint64_t seed, std::uint64_t from) {
-    SimulatedFleet fleet(settings(), 5000, seed);
-    fleet.script("job:measure", [](const worker::Task&, DispatchRandom& random) {
-      return Act{random.between(1ms, 10s), worker::OutcomeKind::succeeded, {}, {}, {}};
+    SimulatedFleet fleet(simulated_settings(), 5000, seed);
+    fleet.script("job:measure", [](const work::Task&, DispatchRandom& random) {
+      return Act{random.between(1ms, 10s), work::OutcomeKind::succeeded, {}, {}, {}};
     });
     std::map<std::uint64_t, std::int64_t> result;
     for (std::uint64_t i = 0; i < 2000; ++i) {
-      fleet.dispatch(task(kMeasure, (from + i) % 2000));
+      fleet.dispatch(simulated_task(kMeasure, (from + i) % 2000));
     }
     while (result.size() < 2000) {
-      for (const worker::Outcome& outcome : wait(fleet, 1h)) {
+      for (const work::Outcome& outcome : wait(fleet, 1h)) {
         result[outcome.id.visit] = outcome.ended.us;
       }
     }
@@ -112,25 +112,25 @@ TEST_F(SimulatedFleetTest, RandomTimesDependOnSeedAndDispatchOnly) {
 }
 
 TEST_F(SimulatedFleetTest, TimeoutsAndCancels) {
-  SimulatedFleet fleet(settings(), 2);
-  worker::Task limited = task(kSleep, 1, "60");
+  SimulatedFleet fleet(simulated_settings(), 2);
+  work::Task limited = simulated_task(kSimulatedSleep, 1, "60");
   limited.timeout = 5s;
   fleet.dispatch(std::move(limited));
-  fleet.dispatch(task(kSleep, 2, "60"));
-  fleet.dispatch(task(kSleep, 3, "60"));
-  fleet.cancel({1, 2, 1});
-  EXPECT_EQ(wait(fleet, 1h).at(0).kind, worker::OutcomeKind::cancelled);
+  fleet.dispatch(simulated_task(kSimulatedSleep, 2, "60"));
+  fleet.dispatch(simulated_task(kSimulatedSleep, 3, "60"));
+  fleet.cancel(work::DispatchId::at(work::ExecutionId{1}, 2, 1));
+  EXPECT_EQ(wait(fleet, 1h).at(0).kind, work::OutcomeKind::cancelled);
   const auto outcomes = wait(fleet, 1h);
-  EXPECT_EQ(outcomes.at(0).kind, worker::OutcomeKind::timed_out);
+  EXPECT_EQ(outcomes.at(0).kind, work::OutcomeKind::timed_out);
   EXPECT_EQ(fleet.now().us, 5'000'000);
   EXPECT_THAT(visits(wait(fleet, 1h)), ElementsAre(3));
   EXPECT_EQ(fleet.now().us, 60'000'000);
 }
 
 TEST_F(SimulatedFleetTest, TasksOfALostNodeBeginAgain) {
-  SimulatedFleet fleet(settings(), 2);
-  fleet.dispatch(task(kSleep, 1, "10"));
-  fleet.dispatch(task(kSleep, 2, "10"));
+  SimulatedFleet fleet(simulated_settings(), 2);
+  fleet.dispatch(simulated_task(kSimulatedSleep, 1, "10"));
+  fleet.dispatch(simulated_task(kSimulatedSleep, 2, "10"));
   fleet.advance(5s);
   fleet.set_slots(1);
   EXPECT_THAT(visits(wait(fleet, 1h)), ElementsAre(1));
@@ -139,17 +139,17 @@ TEST_F(SimulatedFleetTest, TasksOfALostNodeBeginAgain) {
 }
 
 TEST_F(SimulatedFleetTest, AWokenWaitTakesNoTime) {
-  SimulatedFleet fleet(settings(), 1);
-  fleet.dispatch(task(kSleep, 1, "10"));
+  SimulatedFleet fleet(simulated_settings(), 1);
+  fleet.dispatch(simulated_task(kSimulatedSleep, 1, "10"));
   waker_.wake();
   EXPECT_TRUE(wait(fleet, 1h).empty());
   EXPECT_EQ(fleet.now().us, 0);
 }
 
 TEST_F(SimulatedFleetTest, StopCancelsEverything) {
-  SimulatedFleet fleet(settings(), 1);
-  fleet.dispatch(task(kSleep, 1, "10"));
-  fleet.dispatch(task(kSleep, 2, "10"));
+  SimulatedFleet fleet(simulated_settings(), 1);
+  fleet.dispatch(simulated_task(kSimulatedSleep, 1, "10"));
+  fleet.dispatch(simulated_task(kSimulatedSleep, 2, "10"));
   fleet.stop();
   EXPECT_EQ(fleet.slots(), 0U);
   EXPECT_EQ(wait(fleet, 0s).size(), 2U);

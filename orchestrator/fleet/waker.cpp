@@ -2,7 +2,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
+#include <system_error>
 
 #include "fleet/fleet.hpp"
 
@@ -10,7 +10,7 @@ namespace lockstep::fleet {
 
 Waker::Waker() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (fd_ < 0) {
-    std::abort();  // the first descriptors of a process; without them nothing works
+    throw std::system_error(errno, std::generic_category(), "eventfd");
   }
 }
 

@@ -3,37 +3,36 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 
 #include "hdf5/handle.hpp"
+#include "hdf5/memory_file.hpp"
 
 namespace lockstep::hdf5 {
 
 /// Members are closed under the lock: see close().
 struct State {
+  State() = default;
+  explicit State(std::span<const std::byte> borrowed) : bytes(borrowed) {}
+
+  MemoryFile bytes;
   FileHandle file;
-  std::size_t user_block = 0;
 };
 
 namespace {
 
 constexpr std::uint64_t kChunkBytes = 65'536;
 constexpr unsigned kDeflateLevel = 1;
-// Memory files grow by this much at a time.
-constexpr std::size_t kGrowth = 1 << 20;
+// libhdf5 wants one; it leads nowhere.
+constexpr const char* kName = "memory";
+// So many are packed before anybody is asked whether to go on.
+constexpr std::uint64_t kChunksAtOnce = 16;
 
 void close(std::unique_ptr<State>& state) {
   if (state != nullptr) {
     const Session session;
     state.reset();
   }
-}
-
-/// Memory files need names that no other open one has.
-std::string unique_name() {
-  static std::atomic<std::uint64_t> count{0};
-  return fmt::format("lockstep-image-{}", count.fetch_add(1));
 }
 
 TypeHandle column_type(const Column& column, const RowType& row) {
@@ -85,9 +84,8 @@ PropertiesHandle contiguous_layout() {
   return layout;
 }
 
-PropertiesHandle packed_layout(std::uint64_t element_size, std::uint64_t count) {
+PropertiesHandle packed_layout(hsize_t chunk) {
   PropertiesHandle layout(H5Pcreate(H5P_DATASET_CREATE));
-  const hsize_t chunk = std::max<std::uint64_t>(1, std::min(count, kChunkBytes / element_size));
   H5Pset_chunk(layout.get(), 1, &chunk);
   H5Pset_shuffle(layout.get());
   H5Pset_deflate(layout.get(), kDeflateLevel);
@@ -110,27 +108,40 @@ Result<DatasetHandle> create_dataset(const State& state, const std::string& name
 
 Result<Extent> reserve(const State& state, const std::string& name, hid_t type, std::uint64_t element_size,
                        std::uint64_t count) {
-  const auto dataset = create_dataset(state, name, type, count, contiguous_layout());
-  if (!dataset) {
-    return tl::unexpected<Error>(dataset.error());
-  }
-  const haddr_t offset = H5Dget_offset(dataset->get());
+  const auto dataset = TRY(create_dataset(state, name, type, count, contiguous_layout()));
+  const haddr_t offset = H5Dget_offset(dataset.get());
   if (offset == HADDR_UNDEF) {
     return hdf5_failure("cannot find the bytes of the dataset " + name);
   }
   return Extent{offset, element_size * count};
 }
 
-Result<void> write(const State& state, const std::string& name, hid_t type, std::uint64_t element_size,
-                   std::span<const std::byte> bytes, bool packed) {
-  const std::uint64_t count = bytes.size() / element_size;
-  const PropertiesHandle layout = packed ? packed_layout(element_size, count) : contiguous_layout();
-  const auto dataset = create_dataset(state, name, type, count, layout);
-  if (!dataset) {
-    return tl::unexpected<Error>(dataset.error());
-  }
-  if (count > 0 && H5Dwrite(dataset->get(), type, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()) < 0) {
+Result<void> write(const State& state, const std::string& name, hid_t type, std::span<const std::byte> bytes,
+                   std::uint64_t count) {
+  const auto dataset = TRY(create_dataset(state, name, type, count, contiguous_layout()));
+  if (count > 0 && H5Dwrite(dataset.get(), type, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()) < 0) {
     return hdf5_failure("cannot write the dataset " + name);
+  }
+  return {};
+}
+
+Result<void> pack(const State& state, const std::string& name, hid_t type, std::uint64_t element_size,
+                  std::span<const std::byte> bytes, const std::function<bool()>& give_up) {
+  const std::uint64_t count = bytes.size() / element_size;
+  const hsize_t chunk = std::max<std::uint64_t>(1, std::min(count, kChunkBytes / element_size));
+  const auto dataset = TRY(create_dataset(state, name, type, count, packed_layout(chunk)));
+  const SpaceHandle all(H5Dget_space(dataset.get()));
+  const hsize_t at_once = kChunksAtOnce * chunk;
+  for (hsize_t from = 0; from < count; from += at_once) {
+    if (give_up && give_up()) {
+      return fail(ErrorKind::interrupted, "given up");
+    }
+    const hsize_t part = std::min(at_once, count - from);
+    const SpaceHandle memory(H5Screate_simple(1, &part, nullptr));
+    if (H5Sselect_hyperslab(all.get(), H5S_SELECT_SET, &from, nullptr, &part, nullptr) < 0 ||
+        H5Dwrite(dataset.get(), type, memory.get(), all.get(), H5P_DEFAULT, &bytes[from * element_size]) < 0) {
+      return hdf5_failure("cannot write the dataset " + name);
+    }
   }
   return {};
 }
@@ -168,26 +179,44 @@ bool lies_as(hid_t stored, const RowType& row) {
   });
 }
 
+struct OpenDataset {
+  DatasetHandle handle;
+  TypeHandle stored;
+  std::uint64_t count = 0;
+};
+
 /// `row` null: single bytes.
+Result<OpenDataset> open_dataset(const State& state, const std::string& name, const RowType* row) {
+  OpenDataset dataset;
+  dataset.handle = DatasetHandle(H5Dopen2(state.file.get(), name.c_str(), H5P_DEFAULT));
+  if (!dataset.handle) {
+    return hdf5_failure("no dataset " + name);
+  }
+  dataset.stored = TypeHandle(H5Dget_type(dataset.handle.get()));
+  const hid_t stored = dataset.stored.get();
+  if (row != nullptr ? !lies_as(stored, *row) : H5Tequal(stored, H5T_STD_U8LE) <= 0) {
+    return fail(ErrorKind::io, fmt::format("the dataset {} has other columns than this version knows", name));
+  }
+  const SpaceHandle space(H5Dget_space(dataset.handle.get()));
+  const hssize_t count = H5Sget_simple_extent_npoints(space.get());
+  if (count < 0) {
+    return hdf5_failure("cannot tell the size of the dataset " + name);
+  }
+  dataset.count = static_cast<std::uint64_t>(count);
+  return dataset;
+}
+
 Result<std::vector<std::byte>> read(const State& state, const std::string& name, const RowType* row,
                                     std::uint64_t max_bytes) {
   const std::uint64_t element_size = row != nullptr ? row->size : 1;
-  const DatasetHandle dataset(H5Dopen2(state.file.get(), name.c_str(), H5P_DEFAULT));
-  if (!dataset) {
-    return hdf5_failure("no dataset " + name);
-  }
-  const TypeHandle stored(H5Dget_type(dataset.get()));
-  if (row != nullptr ? !lies_as(stored.get(), *row) : H5Tequal(stored.get(), H5T_STD_U8LE) <= 0) {
-    return fail(ErrorKind::io, fmt::format("the dataset {} has other columns than this version knows", name));
-  }
-  const SpaceHandle space(H5Dget_space(dataset.get()));
-  const hssize_t count = H5Sget_simple_extent_npoints(space.get());
-  if (count < 0 || static_cast<std::uint64_t>(count) > max_bytes / element_size) {
+  const auto dataset = TRY(open_dataset(state, name, row));
+  if (dataset.count > max_bytes / element_size) {
     return fail(ErrorKind::io, fmt::format("the dataset {} is larger than it may be", name));
   }
-  std::vector<std::byte> bytes(static_cast<std::size_t>(count) * element_size);
+  std::vector<std::byte> bytes(static_cast<std::size_t>(dataset.count) * element_size);
   // As it stands in the file: nothing is to be converted.
-  if (count > 0 && H5Dread(dataset.get(), stored.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()) < 0) {
+  if (!bytes.empty() &&
+      H5Dread(dataset.handle.get(), dataset.stored.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()) < 0) {
     return hdf5_failure("cannot read the dataset " + name);
   }
   return bytes;
@@ -208,13 +237,10 @@ Composer::~Composer() {
 Result<Composer> Composer::create(std::size_t user_block) {
   const Session session;
   auto state = std::make_unique<State>();
-  state->user_block = user_block;
   const PropertiesHandle creation(H5Pcreate(H5P_FILE_CREATE));
   H5Pset_userblock(creation.get(), user_block);
   H5Pset_obj_track_times(creation.get(), false);
-  const PropertiesHandle access(H5Pcreate(H5P_FILE_ACCESS));
-  H5Pset_fapl_core(access.get(), kGrowth, false);
-  state->file = FileHandle(H5Fcreate(unique_name().c_str(), H5F_ACC_EXCL, creation.get(), access.get()));
+  state->file = FileHandle(H5Fcreate(kName, H5F_ACC_TRUNC, creation.get(), state->bytes.access().get()));
   if (!state->file) {
     return hdf5_failure("cannot lay out a file");
   }
@@ -260,41 +286,41 @@ Result<Extent> Composer::reserve_bytes(const std::string& name, std::uint64_t co
 Result<void> Composer::write_rows(const std::string& name, const RowType& type, std::span<const std::byte> bytes) {
   const Session session;
   const TypeHandle row = compound(type);
-  return write(*state_, name, row.get(), type.size, bytes, false);
+  return write(*state_, name, row.get(), bytes, bytes.size() / type.size);
 }
 
 Result<void> Composer::write_bytes(const std::string& name, std::span<const std::byte> bytes) {
   const Session session;
-  return write(*state_, name, H5T_STD_U8LE, 1, bytes, false);
+  return write(*state_, name, H5T_STD_U8LE, bytes, bytes.size());
 }
 
-Result<void> Composer::pack_rows(const std::string& name, const RowType& type, std::span<const std::byte> bytes) {
+Result<void> Composer::pack_rows(const std::string& name, const RowType& type, std::span<const std::byte> bytes,
+                                 const std::function<bool()>& give_up) {
   const Session session;
   const TypeHandle row = compound(type);
-  return write(*state_, name, row.get(), type.size, bytes, true);
+  return pack(*state_, name, row.get(), type.size, bytes, give_up);
 }
 
-Result<void> Composer::pack_bytes(const std::string& name, std::span<const std::byte> bytes) {
+Result<void> Composer::pack_bytes(const std::string& name, std::span<const std::byte> bytes,
+                                  const std::function<bool()>& give_up) {
   const Session session;
-  return write(*state_, name, H5T_STD_U8LE, 1, bytes, true);
+  return pack(*state_, name, H5T_STD_U8LE, 1, bytes, give_up);
 }
 
 Result<std::vector<std::byte>> Composer::finish() {
+  auto all = TRY(finish_around({}));
+  return std::move(all.before);
+}
+
+Result<Composer::Around> Composer::finish_around(const Extent& hole) {
   const Session session;
   const std::unique_ptr<State> state = std::move(state_);
   if (H5Fflush(state->file.get(), H5F_SCOPE_GLOBAL) < 0) {
     return hdf5_failure("cannot lay out a file");
   }
-  // The image that libhdf5 gives leaves the user block out.
-  const ssize_t size = H5Fget_file_image(state->file.get(), nullptr, 0);
-  if (size < 0) {
-    return hdf5_failure("cannot lay out a file");
-  }
-  std::vector<std::byte> bytes(state->user_block + static_cast<std::size_t>(size));
-  if (H5Fget_file_image(state->file.get(), bytes.data() + state->user_block, static_cast<std::size_t>(size)) < 0) {
-    return hdf5_failure("cannot lay out a file");
-  }
-  return bytes;
+  const std::uint64_t size = state->bytes.size();
+  return hole.bytes == 0 ? Around{state->bytes.read(0, size), {}}
+                         : Around{state->bytes.read(0, hole.offset), state->bytes.read(hole.offset + hole.bytes, size)};
 }
 
 Image::Image(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -309,14 +335,8 @@ Image::~Image() {
 
 Result<Image> Image::open(std::span<const std::byte> file) {
   const Session session;
-  auto state = std::make_unique<State>();
-  const PropertiesHandle access(H5Pcreate(H5P_FILE_ACCESS));
-  H5Pset_fapl_core(access.get(), kGrowth, false);
-  // libhdf5 takes a copy; it asks for a mutable pointer but does not write through it.
-  if (H5Pset_file_image(access.get(), const_cast<std::byte*>(file.data()), file.size()) < 0) {
-    return hdf5_failure("cannot read the file");
-  }
-  state->file = FileHandle(H5Fopen(unique_name().c_str(), H5F_ACC_RDONLY, access.get()));
+  auto state = std::make_unique<State>(file);
+  state->file = FileHandle(H5Fopen(kName, H5F_ACC_RDONLY, state->bytes.access().get()));
   if (!state->file) {
     return hdf5_failure("not an HDF5 file");
   }
@@ -332,6 +352,21 @@ Result<std::vector<std::byte>> Image::rows(const std::string& name, const RowTyp
 Result<std::vector<std::byte>> Image::bytes(const std::string& name, std::uint64_t max_bytes) const {
   const Session session;
   return read(*state_, name, nullptr, max_bytes);
+}
+
+Result<std::span<const std::byte>> Image::view(const std::string& name) const {
+  const Session session;
+  const auto dataset = TRY(open_dataset(*state_, name, nullptr));
+  const std::uint64_t bytes = dataset.count;
+  const haddr_t offset = H5Dget_offset(dataset.handle.get());
+  const std::span<const std::byte> file = state_->bytes.borrowed();
+  if (bytes == 0) {
+    return file.first(0);
+  }
+  if (offset == HADDR_UNDEF || offset > file.size() || bytes > file.size() - offset) {
+    return fail(ErrorKind::io, fmt::format("the bytes of the dataset {} do not lie in the file as they are", name));
+  }
+  return file.subspan(offset, bytes);
 }
 
 Result<std::uint64_t> Image::number(const std::string& attribute) const {

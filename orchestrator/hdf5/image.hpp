@@ -1,5 +1,6 @@
 // HDF5 files as bytes in memory: libhdf5 lays them out and takes them apart here, and never touches a disk. Who reads
 // or writes the bytes decides about syncs and faults (journal/files.hpp); no HDF5 metadata is ever in flight (wall 9).
+// (Files of users' own data are read where they lie: dataset.hpp.)
 //
 // All calls take the one process-wide lock that libhdf5 needs (Debian's build has no threads of its own) and may take
 // milliseconds: background threads only. HDF5's own error output is off; an error becomes one line of an Error.
@@ -7,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -65,12 +67,21 @@ class Composer {
   /// Contiguous, holding `bytes`.
   Result<void> write_rows(const std::string& name, const RowType& type, std::span<const std::byte> bytes);
   Result<void> write_bytes(const std::string& name, std::span<const std::byte> bytes);
-  /// Chunked with shuffle, deflate 1 and fletcher32: for archives.
-  Result<void> pack_rows(const std::string& name, const RowType& type, std::span<const std::byte> bytes);
-  Result<void> pack_bytes(const std::string& name, std::span<const std::byte> bytes);
+  /// Chunked with shuffle, deflate 1 and fletcher32: for archives. That takes 10 ms for each MiB; `give_up` is asked
+  /// about once in that time, and true makes it an error of kind interrupted.
+  Result<void> pack_rows(const std::string& name, const RowType& type, std::span<const std::byte> bytes,
+                         const std::function<bool()>& give_up = {});
+  Result<void> pack_bytes(const std::string& name, std::span<const std::byte> bytes,
+                          const std::function<bool()>& give_up = {});
 
   /// The whole file, user block included. The composer is spent.
   Result<std::vector<std::byte>> finish();
+  struct Around {
+    std::vector<std::byte> before;
+    std::vector<std::byte> behind;
+  };
+  /// The same but for what was reserved at `hole` and takes no memory; where that is empty, all is `before`.
+  Result<Around> finish_around(const Extent& hole);
 
  private:
   explicit Composer(std::unique_ptr<State> state);
@@ -89,6 +100,8 @@ class Image {
   /// A dataset's contents as rows of `type`; an error if it has other columns or is larger than `max_bytes`.
   Result<std::vector<std::byte>> rows(const std::string& name, const RowType& type, std::uint64_t max_bytes) const;
   Result<std::vector<std::byte>> bytes(const std::string& name, std::uint64_t max_bytes) const;
+  /// A dataset of bytes where it stands in `file`; an error if it is packed.
+  Result<std::span<const std::byte>> view(const std::string& name) const;
   Result<std::uint64_t> number(const std::string& attribute) const;
   Result<std::string> text(const std::string& attribute) const;
 

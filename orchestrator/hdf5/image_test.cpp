@@ -42,6 +42,51 @@ TEST(Image, ReservedDatasetsAreZeroAndLieWhereTheExtentSays) {
   EXPECT_TRUE(std::all_of(read_rows.begin() + 1, read_rows.end(), [](std::byte b) { return b == std::byte{0}; }));
 }
 
+TEST(Image, WhatIsReservedMayBeLeftOutAndIsSeenWhereItStands) {
+  constexpr std::uint64_t kBytes = std::uint64_t{1} << 44;  // more than any machine has
+  Composer large = Composer::create(512).value();
+  const Extent huge = large.reserve_bytes("state", kBytes).value();
+  const Composer::Around laid = large.finish_around(huge).value();
+  EXPECT_EQ(laid.before.size(), huge.offset);
+  EXPECT_LT(laid.before.size() + laid.behind.size(), 1U << 20);
+
+  const auto compose = [] {
+    Composer composer = Composer::create(512).value();
+    EXPECT_TRUE(composer.write_rows("executions", kRow, std::vector<std::byte>(24 * 100, std::byte{5})));
+    return composer;
+  };
+  Composer whole = compose();
+  const std::vector<std::byte> state(100'000, std::byte{42});
+  ASSERT_TRUE(whole.write_bytes("state", state));
+  Composer parted = compose();
+  const Extent hole = parted.reserve_bytes("state", state.size()).value();
+  const Composer::Around around = parted.finish_around(hole).value();
+  std::vector<std::byte> file = around.before;
+  file.insert(file.end(), state.begin(), state.end());
+  file.insert(file.end(), around.behind.begin(), around.behind.end());
+  EXPECT_EQ(file, whole.finish().value());
+
+  const Image image = Image::open(file).value();
+  const std::span<const std::byte> seen = image.view("state").value();
+  EXPECT_EQ(seen.data(), file.data() + hole.offset);
+  EXPECT_EQ(std::vector(seen.begin(), seen.end()), state);
+  EXPECT_FALSE(image.view("executions")) << "no bytes";
+  Composer packed = Composer::create(512).value();
+  ASSERT_TRUE(packed.pack_bytes("state", state));
+  const std::vector<std::byte> small = packed.finish().value();
+  EXPECT_FALSE(Image::open(small).value().view("state")) << "they stand nowhere as they are";
+}
+
+TEST(Image, PackingCanBeGivenUp) {
+  const std::vector<std::byte> bytes(16U << 20);
+  int asked = 0;
+  Composer composer = Composer::create(512).value();
+  const auto packed = composer.pack_bytes("payload", bytes, [&] { return ++asked == 3; });
+  ASSERT_FALSE(packed);
+  EXPECT_EQ(packed.error().kind, ErrorKind::interrupted);
+  EXPECT_EQ(asked, 3);
+}
+
 TEST(Image, PackedDatasetsComeBackAndAreSmaller) {
   std::vector<std::byte> rows(24 * 20'000);
   for (std::size_t i = 0; i < 20'000; ++i) {

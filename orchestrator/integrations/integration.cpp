@@ -2,8 +2,9 @@
 
 #include <algorithm>
 
+#include "integrations/batch.hpp"
 #include "integrations/pattern.hpp"
-#include "value/builder.hpp"
+#include "integrations/sdk_metadata.hpp"
 
 namespace lockstep::integrations {
 namespace {
@@ -13,12 +14,6 @@ constexpr std::string_view kFunctionMark = ":function:";
 /// arn:<partition>:lambda:<region>:<account>:function:<name>[:<qualifier>]
 bool is_function_arn(std::string_view text) {
   return matches("arn:*:lambda:*:*:function:*", text);
-}
-
-/// arn:<partition>:states:<region>:<account>:lambda:invoke, with or without `.waitForTaskToken`
-bool is_lambda_invoke(std::string_view resource) {
-  return matches("arn:*:states:*:*:lambda:invoke", resource) ||
-         matches("arn:*:states:*:*:lambda:invoke.waitForTaskToken", resource);
 }
 
 struct Function {
@@ -69,7 +64,19 @@ std::string member_text(const Value& parameters, std::string_view key) {
   return node != nullptr && node->is_string() ? std::string(node->as_string()) : std::string();
 }
 
-Failure function_not_found(std::string_view function, std::string_view qualifier, const RequestId& request) {
+bool is_integration(const asl::Resource& resource, std::string_view service) {
+  return resource.kind == asl::ResourceKind::integration && resource.service == service;
+}
+
+bool is_of_service(const asl::Resource& resource) {
+  return resource.kind == asl::ResourceKind::integration || resource.kind == asl::ResourceKind::sdk;
+}
+
+bool is_http(const asl::Resource& resource) {
+  return is_integration(resource, "http");
+}
+
+Failure function_not_found(std::string_view function, std::string_view qualifier, const DispatchId& dispatch) {
   const Function parts = take_apart(function);
   const std::string arn = is_function_arn(function)
                               ? fmt::format("{}{}", parts.prefix, parts.name)
@@ -77,7 +84,41 @@ Failure function_not_found(std::string_view function, std::string_view qualifier
   return {"Lambda.ResourceNotFoundException",
           fmt::format("Function not found: {}:{} (Service: AWSLambda; Status Code: 404; Error Code: "
                       "ResourceNotFoundException; Request ID: {}; Proxy: null)",
-                      arn, qualifier, request.text())};
+                      arn, qualifier, request_id(dispatch))};
+}
+
+/// AWS's error for a service that cannot be reached.
+Failure not_mapped(const asl::Resource& resource) {
+  const std::string why = fmt::format("nothing in jobs.json maps the resource {}", resource.text);
+  if (!is_of_service(resource)) {
+    return {"States.TaskFailed", why};
+  }
+  const std::string cause = "Unable to execute HTTP request: " + why;
+  return {is_http(resource) ? "States.Http.Socket" : service_name(resource).error + ".SdkClientException", cause};
+}
+
+/// What a job that is mapped to the resource is given, and how it answers.
+tl::expected<Resolved, Failure> resolve_job(JobId job, const asl::Resource& resource, const Value& parameters,
+                                            const DispatchId& dispatch) {
+  Resolved resolved{job, parameters, {}, {}, {}};
+  Wrapping& wrapping = resolved.wrapping;
+  if (!is_of_service(resource) || resource.is_lambda_invoke()) {  // a function's errors are its own
+    return resolved;
+  }
+  wrapping.form = is_http(resource) ? Wrapping::Form::http : Wrapping::Form::service;
+  wrapping.service = service_name(resource);
+  if (is_integration(resource, "batch")) {
+    wrapping.form = Wrapping::Form::batch;
+    wrapping.parameters = parameters;
+    wrapping.is_sync = resource.is_submitted();
+    auto environment = batch_environment(parameters, dispatch);
+    if (!environment) {
+      return tl::unexpected(Failure{"Lockstep.BadArguments", std::move(environment.error())});
+    }
+    resolved.environment = *std::move(environment);
+    resolved.attempt_seconds = batch_seconds(parameters);
+  }
+  return resolved;
 }
 
 }  // namespace
@@ -95,6 +136,12 @@ std::optional<JobId> Integrations::find(std::string_view resource) const {
   return std::nullopt;
 }
 
+/// An entry may also name the resource without the way in which it is waited for.
+std::optional<JobId> Integrations::find(const asl::Resource& resource) const {
+  const std::optional<JobId> job = find(std::string_view(resource.text));
+  return job || resource.suffix.empty() ? job : find(resource.without_suffix());
+}
+
 std::optional<JobId> Integrations::find_function(std::string_view function) const {
   const Function parts = take_apart(function);
   for (std::size_t i = 0; i < jobs_.size(); ++i) {
@@ -105,7 +152,7 @@ std::optional<JobId> Integrations::find_function(std::string_view function) cons
   return std::nullopt;
 }
 
-std::int32_t Integrations::priority(std::string_view resource, const Value& parameters) const {
+std::int32_t Integrations::priority(const asl::Resource& resource, const Value& parameters) const {
   if (!has_priorities_) {
     return 0;
   }
@@ -113,25 +160,24 @@ std::int32_t Integrations::priority(std::string_view resource, const Value& para
   return resolved ? jobs_[static_cast<std::size_t>(resolved->job)].priority : 0;
 }
 
-tl::expected<Resolved, Failure> Integrations::resolve(std::string_view resource, const Value& parameters,
-                                                      const RequestId& request_id) const {
-  if (is_lambda_invoke(resource)) {
-    return resolve_invoke(resource, parameters, request_id);
+tl::expected<Resolved, Failure> Integrations::resolve(const asl::Resource& resource, const Value& parameters,
+                                                      const DispatchId& dispatch) const {
+  if (resource.is_lambda_invoke()) {
+    return resolve_invoke(resource, parameters, dispatch);
   }
-  const std::optional<JobId> job = is_function_arn(resource) ? find_function(resource) : find(resource);
-  if (job) {
-    return Resolved{*job, parameters, {}};
+  if (const std::optional<JobId> job = find_used(resource)) {
+    return resolve_job(*job, resource, parameters, dispatch);
   }
-  if (is_function_arn(resource)) {
-    const Function parts = take_apart(resource);
+  if (resource.kind == asl::ResourceKind::lambda) {
+    const Function parts = take_apart(resource.text);
     return tl::unexpected(
-        function_not_found(resource, parts.qualifier.empty() ? "$LATEST" : parts.qualifier, request_id));
+        function_not_found(resource.text, parts.qualifier.empty() ? "$LATEST" : parts.qualifier, dispatch));
   }
-  return tl::unexpected(Failure{"States.TaskFailed", fmt::format("No job is mapped to the resource {}", resource)});
+  return tl::unexpected(not_mapped(resource));
 }
 
-tl::expected<Resolved, Failure> Integrations::resolve_invoke(std::string_view resource, const Value& parameters,
-                                                             const RequestId& request_id) const {
+tl::expected<Resolved, Failure> Integrations::resolve_invoke(const asl::Resource& resource, const Value& parameters,
+                                                             const DispatchId& dispatch) const {
   const std::string function = member_text(parameters, "FunctionName");
   std::string qualifier = member_text(parameters, "Qualifier");
   if (qualifier.empty()) {
@@ -142,12 +188,12 @@ tl::expected<Resolved, Failure> Integrations::resolve_invoke(std::string_view re
   if (!job) {
     // The integration itself may be mapped, like any other: then the job is told which function was meant.
     if (job = find(resource); job) {
-      return Resolved{*job, parameters, {}};
+      return resolve_job(*job, resource, parameters, dispatch);
     }
     if (function.empty()) {
       return tl::unexpected(Failure{"States.Runtime", "lambda:invoke needs a FunctionName, which is a string"});
     }
-    return tl::unexpected(function_not_found(function, qualifier, request_id));
+    return tl::unexpected(function_not_found(function, qualifier, dispatch));
   }
   const std::string type = member_text(parameters, "InvocationType");
   if (!type.empty() && type != "RequestResponse") {
@@ -155,7 +201,7 @@ tl::expected<Resolved, Failure> Integrations::resolve_invoke(std::string_view re
                                   fmt::format("InvocationType '{}' is not supported, only RequestResponse is", type)});
   }
   const Node* payload = parameters.node().find("Payload");
-  Resolved resolved{*job, Value::empty_object(), {}};
+  Resolved resolved{*job, Value::empty_object(), {}, {}, {}};
   if (payload != nullptr && !payload->is_null()) {
     resolved.input = parameters.part(*payload);
     if (payload->is_string()) {
@@ -165,28 +211,27 @@ tl::expected<Resolved, Failure> Integrations::resolve_invoke(std::string_view re
       }
     }
   }
-  if (resource.substr(resource.size() - std::min<std::size_t>(resource.size(), 6)) == "invoke") {
-    resolved.wrapping = {Wrapping::Form::lambda_invoke, std::move(qualifier),
-                         member_text(parameters, "LogType") == "Tail"};
+  if (!resource.waits_for_token()) {
+    resolved.wrapping.form = Wrapping::Form::lambda_invoke;
+    resolved.wrapping.executed_version = std::move(qualifier);
+    resolved.wrapping.with_log = member_text(parameters, "LogType") == "Tail";
   }
   return resolved;
 }
 
-std::optional<JobId> Integrations::find_used(const ResourceUse& use) const {
-  if (is_function_arn(use.resource)) {
-    return find_function(use.resource);
+/// As far as that does not hang on parameters.
+std::optional<JobId> Integrations::find_used(const asl::Resource& resource) const {
+  if (resource.kind == asl::ResourceKind::lambda) {
+    return find_function(resource.text);
   }
-  std::optional<JobId> job;
-  if (is_lambda_invoke(use.resource) && use.function_name) {
-    job = find_function(*use.function_name);
-  }
-  return job ? job : find(use.resource);
+  const std::optional<JobId> job = resource.function ? find_function(*resource.function) : std::nullopt;
+  return job ? job : find(resource);
 }
 
 std::vector<JobId> Integrations::used(const std::vector<ResourceUse>& uses) const {
   std::vector<JobId> jobs;
   for (const ResourceUse& use : uses) {
-    const std::optional<JobId> job = find_used(use);
+    const std::optional<JobId> job = find_used(use.resource);
     if (job && std::find(jobs.begin(), jobs.end(), *job) == jobs.end()) {
       jobs.push_back(*job);
     }
@@ -194,101 +239,23 @@ std::vector<JobId> Integrations::used(const std::vector<ResourceUse>& uses) cons
   return jobs;
 }
 
-std::vector<std::string> Integrations::unmapped(const std::vector<ResourceUse>& uses) const {
-  std::vector<std::string> names;
+std::vector<Unmapped> Integrations::unmapped(const std::vector<ResourceUse>& uses) const {
+  std::vector<Unmapped> all;
   for (const ResourceUse& use : uses) {
-    const bool is_computed = is_lambda_invoke(use.resource) && !use.function_name;
-    std::string name = is_lambda_invoke(use.resource)
-                           ? fmt::format("{} (function {})", use.resource, use.function_name.value_or(""))
-                           : use.resource;
-    if (!is_computed && !find_used(use) && std::find(names.begin(), names.end(), name) == names.end()) {
-      names.push_back(std::move(name));
+    const bool is_computed = use.resource.is_lambda_invoke() && !use.resource.function;
+    if (is_computed || find_used(use.resource)) {
+      continue;
     }
+    std::string name = use.resource.function
+                           ? fmt::format("{} (function {})", use.resource.text, *use.resource.function)
+                           : use.resource.text;
+    auto known = std::find_if(all.begin(), all.end(), [&](const Unmapped& one) { return one.name == name; });
+    if (known == all.end()) {
+      known = all.insert(known, {std::move(name), use.resource.function.value_or(use.resource.text), {}});
+    }
+    known->states.push_back(use.state);
   }
-  return names;
-}
-
-Value wrap_result(const Wrapping& wrapping, const Value& result, const RequestId& request_id) {
-  if (wrapping.form == Wrapping::Form::bare) {
-    return result;
-  }
-  // The keys in AWS's order, which is the alphabet's; the metadata is what a call without proxies would show.
-  const std::string length = fmt::format("{}", result.text_size());
-  const std::string request = request_id.text();
-  const std::pair<std::string_view, std::string_view> headers[] = {
-      {"Connection", "keep-alive"},
-      {"Content-Length", length},
-      {"Content-Type", "application/json"},
-      {"X-Amz-Executed-Version", wrapping.executed_version},
-      {"x-amzn-Remapped-Content-Length", "0"},
-      {"x-amzn-RequestId", request}};
-  Builder out(1024);
-  out.begin_object();
-  out.key("ExecutedVersion");
-  out.string(wrapping.executed_version);
-  if (wrapping.with_log) {
-    out.key("LogResult");
-    out.string("");
-  }
-  out.key("Payload");
-  out.value(result);
-  out.key("SdkHttpMetadata");
-  out.begin_object();
-  out.key("AllHttpHeaders");
-  out.begin_object();
-  for (const auto& [name, text] : headers) {
-    out.key(name);
-    out.begin_array();
-    out.string(text);
-    out.end_array();
-  }
-  out.end_object();
-  out.key("HttpHeaders");
-  out.begin_object();
-  for (const auto& [name, text] : headers) {
-    out.key(name);
-    out.string(text);
-  }
-  out.end_object();
-  out.key("HttpStatusCode");
-  out.integer(200);
-  out.end_object();
-  out.key("SdkResponseMetadata");
-  out.begin_object();
-  out.key("RequestId");
-  out.string(request);
-  out.end_object();
-  out.key("StatusCode");
-  out.integer(200);
-  out.end_object();
-  return out.finish();
-}
-
-std::string wrap_cause(const Wrapping& wrapping, std::string cause) {
-  if (wrapping.form == Wrapping::Form::bare || cause.empty() || cause.front() != '{') {
-    return cause;
-  }
-  const auto value = Value::from_text(cause);
-  if (!value) {
-    return cause;
-  }
-  std::string compact;
-  append_json(compact, value->node());
-  return compact;
-}
-
-std::string RequestId::text() const {
-  // splitmix64: neighbours get ids that look unlike each other.
-  const auto mix = [](std::uint64_t x) {
-    x += 0x9e3779b97f4a7c15U;
-    x = (x ^ (x >> 30U)) * 0xbf58476d1ce4e5b9U;
-    x = (x ^ (x >> 27U)) * 0x94d049bb133111ebU;
-    return x ^ (x >> 31U);
-  };
-  const std::uint64_t high = mix(mix(execution) ^ visit);
-  const std::uint64_t low = mix(high ^ count);
-  return fmt::format("{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}", high >> 32U, (high >> 16U) & 0xffffU, high & 0xfffU,
-                     0x8000U | ((low >> 48U) & 0x3fffU), low & 0xffffffffffffU);
+  return all;
 }
 
 }  // namespace lockstep::integrations

@@ -3,14 +3,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "integrations/envelope.hpp"
+#include "integrations/sdk_metadata.hpp"
+#include "value/test_json.hpp"
+
 namespace lockstep::integrations {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr std::string_view kInvoke = "arn:aws:states:::lambda:invoke";
-constexpr RequestId kRequest{1, 2, 3};
+const asl::Resource kInvoke = asl::classify_resource("arn:aws:states:::lambda:invoke");
+constexpr DispatchId kRequest{work::ExecutionId{1}, work::StrandId{0}, 2, 3};
 
 Integrations mapping(const std::vector<std::string>& patterns) {
   std::vector<Job> jobs;
@@ -20,8 +24,12 @@ Integrations mapping(const std::vector<std::string>& patterns) {
   return Integrations(std::move(jobs));
 }
 
-Value json(std::string_view text) {
-  return Value::from_text(std::string(text)).value();
+/// What a task comes to whose job came to that.
+Value wrapped_result(const Wrapping& wrapping, Value result) {
+  work::Outcome outcome;
+  outcome.id = kRequest;
+  outcome.result = std::move(result);
+  return wrap(wrapping, std::move(outcome)).outcome.result;
 }
 
 /// Index of the job that a lambda:invoke of `function` runs; -1: none.
@@ -33,30 +41,55 @@ int invoked(const Integrations& integrations, std::string_view function) {
 
 TEST(Resolve, FirstMatchingEntryWins) {
   const Integrations integrations = mapping({"job:a", "job:*", "job:b"});
-  EXPECT_EQ(integrations.resolve("job:a", Value(), kRequest)->job, JobId{0});
-  EXPECT_EQ(integrations.resolve("job:b", Value(), kRequest)->job, JobId{1});
+  EXPECT_EQ(integrations.resolve(asl::classify_resource("job:a"), Value(), kRequest)->job, JobId{0});
+  EXPECT_EQ(integrations.resolve(asl::classify_resource("job:b"), Value(), kRequest)->job, JobId{1});
 }
 
 TEST(Resolve, JobTakesTheParametersAndItsResultStaysBare) {
   const Integrations integrations = mapping({"job:a"});
-  const auto resolved = integrations.resolve("job:a", json(R"({"x":1})"), kRequest);
+  const auto resolved = integrations.resolve(asl::classify_resource("job:a"), json(R"({"x":1})"), kRequest);
   ASSERT_TRUE(resolved.has_value());
   EXPECT_EQ(resolved->input.to_text(), R"({"x":1})");
-  EXPECT_EQ(wrap_result(resolved->wrapping, json("[1]"), kRequest).to_text(), "[1]");
+  EXPECT_EQ(wrapped_result(resolved->wrapping, json("[1]")).to_text(), "[1]");
 }
 
 TEST(Resolve, AnyMappedIntegrationTakesItsParameters) {
   const Integrations integrations = mapping({"arn:aws:states:::batch:submitJob*", "arn:aws:states:::aws-sdk:s3:*"});
-  const auto batch =
-      integrations.resolve("arn:aws:states:::batch:submitJob.sync", json(R"({"JobName":"n"})"), kRequest);
+  const auto batch = integrations.resolve(asl::classify_resource("arn:aws:states:::batch:submitJob.sync"),
+                                          json(R"({"JobName":"n"})"), kRequest);
   ASSERT_TRUE(batch.has_value());
   EXPECT_EQ(batch->input.to_text(), R"({"JobName":"n"})");
-  EXPECT_EQ(integrations.resolve("arn:aws:states:::aws-sdk:s3:getObject", Value(), kRequest)->job, JobId{1});
+  EXPECT_EQ(
+      integrations.resolve(asl::classify_resource("arn:aws:states:::aws-sdk:s3:getObject"), Value(), kRequest)->job,
+      JobId{1});
+}
+
+TEST(Resolve, TakesTheEntryOfTheWholeResourceBeforeThatWithoutItsSuffix) {
+  const auto job = [](const std::vector<std::string>& patterns, std::string_view resource) {
+    return mapping(patterns).resolve(asl::classify_resource(resource), Value(), kRequest)->job;
+  };
+  EXPECT_EQ(job({"job:b", "job:a"}, "job:a.waitForTaskToken"), JobId{1});
+  EXPECT_EQ(job({"job:a", "job:a.waitForTaskToken"}, "job:a.waitForTaskToken"), JobId{1});
+  EXPECT_EQ(job({"arn:aws:states:::sqs:sendMessage"}, "arn:aws:states:::sqs:sendMessage.waitForTaskToken"), JobId{0});
+  EXPECT_EQ(job({"arn:aws:states:::aws-sdk:s3:*"}, "arn:aws:states:::aws-sdk:s3:getObject.waitForTaskToken"), JobId{0});
+  EXPECT_FALSE(mapping({"job:a.sync"}).resolve(asl::classify_resource("job:a"), Value(), kRequest).has_value());
+}
+
+TEST(Resolve, WhatNothingMapsFailsAsAServiceThatCannotBeReached) {
+  const auto error = [](std::string_view resource) {
+    return mapping({}).resolve(asl::classify_resource(resource), Value(), kRequest).error().error;
+  };
+  EXPECT_EQ(error("arn:aws:states:::sqs:sendMessage"), "SQS.SdkClientException");
+  EXPECT_EQ(error("arn:aws:states:::aws-sdk:dynamodb:query"), "DynamoDb.SdkClientException");
+  EXPECT_EQ(error("arn:aws:states:::http:invoke"), "States.Http.Socket");
+  EXPECT_EQ(error("arn:aws:lambda:us-east-1:1:function:f"), "Lambda.ResourceNotFoundException");
+  EXPECT_EQ(error("job:a"), "States.TaskFailed");
 }
 
 TEST(Resolve, FunctionArnGivesABareResult) {
   const Integrations integrations = mapping({"arn:aws:lambda:*:*:function:resize"});
-  const auto resolved = integrations.resolve("arn:aws:lambda:us-east-1:1:function:resize:7", json("5"), kRequest);
+  const auto resolved =
+      integrations.resolve(asl::classify_resource("arn:aws:lambda:us-east-1:1:function:resize:7"), json("5"), kRequest);
   ASSERT_TRUE(resolved.has_value());
   EXPECT_EQ(resolved->input.to_text(), "5");
   EXPECT_EQ(resolved->wrapping.form, Wrapping::Form::bare);
@@ -105,17 +138,21 @@ TEST(LambdaInvoke, SendsAPayloadThatIsJsonTextAsThatJson) {
 }
 
 TEST(LambdaInvoke, GivesAnErrorObjectCompactAndAFunctionArnAsItIs) {
-  const Wrapping invoke{Wrapping::Form::lambda_invoke, "$LATEST", false};
-  EXPECT_EQ(wrap_cause(invoke, R"({"errorType": "E", "stackTrace": [ ]})"), R"({"errorType":"E","stackTrace":[]})");
-  EXPECT_EQ(wrap_cause(Wrapping{}, R"({"errorType": "E"})"), R"({"errorType": "E"})");
-  EXPECT_EQ(wrap_cause(invoke, "{ no JSON"), "{ no JSON");
-  EXPECT_EQ(wrap_cause(invoke, "exit status 1"), "exit status 1");
+  Wrapping invoke;
+  invoke.form = Wrapping::Form::lambda_invoke;
+  const auto cause = [](const Wrapping& wrapping, std::string text) {
+    return wrap(wrapping, work::failed(kRequest, "E", std::move(text), {})).outcome.cause;
+  };
+  EXPECT_EQ(cause(invoke, R"({"errorType": "E", "stackTrace": [ ]})"), R"({"errorType":"E","stackTrace":[]})");
+  EXPECT_EQ(cause(Wrapping{}, R"({"errorType": "E"})"), R"({"errorType": "E"})");
+  EXPECT_EQ(cause(invoke, "{ no JSON"), "{ no JSON");
+  EXPECT_EQ(cause(invoke, "exit status 1"), "exit status 1");
 }
 
 TEST(LambdaInvoke, WrapsTheResultAsAwsDoes) {
   const Integrations integrations = mapping({"resize"});
   const auto resolved = integrations.resolve(kInvoke, json(R"({"FunctionName":"resize"})"), kRequest);
-  const Value wrapped = wrap_result(resolved->wrapping, json(R"({"ok":true})"), kRequest);
+  const Value wrapped = wrapped_result(resolved->wrapping, json(R"({"ok":true})"));
   const Node& node = wrapped.node();
   EXPECT_EQ(node.size(), 5U);
   EXPECT_EQ(node.find("ExecutedVersion")->as_string(), "$LATEST");
@@ -123,16 +160,24 @@ TEST(LambdaInvoke, WrapsTheResultAsAwsDoes) {
   EXPECT_EQ(node.find("StatusCode")->as_integer(), 200);
   EXPECT_EQ(node.find("SdkHttpMetadata")->find("HttpStatusCode")->as_integer(), 200);
   EXPECT_TRUE(node.find("SdkHttpMetadata")->find("AllHttpHeaders")->find("Connection")->is_array());
-  EXPECT_EQ(node.find("SdkResponseMetadata")->find("RequestId")->as_string(), kRequest.text());
+  EXPECT_EQ(node.find("SdkResponseMetadata")->find("RequestId")->as_string(), request_id(kRequest));
 }
 
 TEST(LambdaInvoke, NamesTheVersionAndTheLogWhereAsked) {
   const Integrations integrations = mapping({"resize"});
   const auto resolved =
       integrations.resolve(kInvoke, json(R"({"FunctionName":"resize:prod","LogType":"Tail"})"), kRequest);
-  const Value wrapped = wrap_result(resolved->wrapping, Value(), kRequest);
+  const Value wrapped = wrapped_result(resolved->wrapping, Value());
   EXPECT_EQ(wrapped.node().find("ExecutedVersion")->as_string(), "prod");
   EXPECT_NE(wrapped.node().find("LogResult"), nullptr);
+}
+
+TEST(LambdaInvoke, MayBeMappedItselfAndItsErrorsStayTheFunctions) {
+  const auto resolved =
+      mapping({"arn:aws:states:::lambda:*"}).resolve(kInvoke, json(R"({"FunctionName":"f"})"), kRequest);
+  ASSERT_TRUE(resolved.has_value());
+  EXPECT_EQ(resolved->input.to_text(), R"({"FunctionName":"f"})");
+  EXPECT_EQ(resolved->wrapping.form, Wrapping::Form::bare);
 }
 
 TEST(LambdaInvoke, UnknownFunctionFailsAsOnAws) {
@@ -143,7 +188,7 @@ TEST(LambdaInvoke, UnknownFunctionFailsAsOnAws) {
   EXPECT_EQ(refused.error().cause,
             fmt::format("Function not found: arn:aws:lambda:eu-west-1:42:function:gone:$LATEST (Service: AWSLambda; "
                         "Status Code: 404; Error Code: ResourceNotFoundException; Request ID: {}; Proxy: null)",
-                        kRequest.text()));
+                        request_id(kRequest)));
 }
 
 TEST(LambdaInvoke, RefusesToRunInTheBackground) {
@@ -160,33 +205,38 @@ TEST(LambdaInvoke, ParametersThatAreNoObjectFail) {
 
 TEST(LambdaInvoke, CallbackGetsThePayloadToo) {
   const auto resolved = mapping({"resize"})
-                            .resolve("arn:aws:states:::lambda:invoke.waitForTaskToken",
+                            .resolve(asl::classify_resource("arn:aws:states:::lambda:invoke.waitForTaskToken"),
                                      json(R"({"FunctionName":"resize","Payload":{"t":1}})"), kRequest);
   ASSERT_TRUE(resolved.has_value());
   EXPECT_EQ(resolved->input.to_text(), R"({"t":1})");
   EXPECT_EQ(resolved->wrapping.form, Wrapping::Form::bare);
 }
 
-TEST(Unmapped, NamesEachResourceThatNothingMapsOnce) {
+TEST(Unmapped, NamesEachResourceThatNothingMapsOnceWithItsStates) {
   const Integrations integrations = mapping({"arn:aws:lambda:*:*:function:resize", "job:a"});
-  EXPECT_THAT(integrations.unmapped({{"job:a", {}},
-                                     {"job:b", {}},
-                                     {"job:b", {}},
-                                     {std::string(kInvoke), "resize"},
-                                     {std::string(kInvoke), "blur"},
-                                     {std::string(kInvoke), {}},
-                                     {"arn:aws:lambda:us-east-1:1:function:resize", {}},
-                                     {"arn:aws:states:::sns:publish", {}}}),
-              ElementsAre("job:b", "arn:aws:states:::lambda:invoke (function blur)", "arn:aws:states:::sns:publish"));
-}
-
-TEST(RequestId, IsAUuidOfItsDispatch) {
-  const std::string id = RequestId{1, 2, 3}.text();
-  EXPECT_EQ(id.size(), 36U);
-  EXPECT_EQ(id[14], '4');
-  EXPECT_EQ(id, (RequestId{1, 2, 3}.text()));
-  EXPECT_NE(id, (RequestId{1, 2, 4}.text()));
-  EXPECT_NE(id, (RequestId{2, 1, 3}.text()));
+  asl::Resource resize = kInvoke;
+  resize.function = "resize";
+  asl::Resource blur = kInvoke;
+  blur.function = "blur";
+  const asl::Resource a = asl::classify_resource("job:a");
+  const asl::Resource b = asl::classify_resource("job:b");
+  const asl::Resource function = asl::classify_resource("arn:aws:lambda:us-east-1:1:function:resize");
+  const asl::Resource publish = asl::classify_resource("arn:aws:states:::sns:publish");
+  const std::vector<std::string> states = {"A", "B", "C", "D", "E", "F", "G", "H"};
+  const std::vector<Unmapped> found = integrations.unmapped({{a, states[0]},
+                                                             {b, states[1]},
+                                                             {b, states[2]},
+                                                             {resize, states[3]},
+                                                             {blur, states[4]},
+                                                             {kInvoke, states[5]},
+                                                             {function, states[6]},
+                                                             {publish, states[7]}});
+  ASSERT_EQ(found.size(), 3U);
+  EXPECT_EQ(found[0].name, "job:b");
+  EXPECT_THAT(found[0].states, ElementsAre("B", "C"));
+  EXPECT_EQ(found[1].name, "arn:aws:states:::lambda:invoke (function blur)");
+  EXPECT_EQ(found[1].text, "blur");
+  EXPECT_EQ(found[2].name, "arn:aws:states:::sns:publish");
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 
+#include "value/nearest.hpp"
 #include "value/value.hpp"
 
 namespace lockstep::integrations {
@@ -50,47 +51,86 @@ Checked<Json> parse_unique(std::string_view text) {
   return json;
 }
 
-/// Checks the `${field}` references of one argument.
-std::optional<Problem> check_argument(std::string_view field, const std::string& argument, std::size_t position) {
-  if (argument.find('\0') != std::string::npos) {
-    return fmt::format("field '{}': argument {} holds a NUL character", field, position);
+/// Checks the `${field}` references of a text. `is_shared`: by many tasks, so that there may be none.
+std::optional<Problem> check_text(const std::string& what, const std::string& text, bool is_shared) {
+  if (text.find('\0') != std::string::npos) {
+    return fmt::format("{} holds a NUL character", what);
   }
-  for (std::size_t at = argument.find("${"); at != std::string::npos; at = argument.find("${", at + 2)) {
-    const std::size_t end = argument.find('}', at + 2);
-    if (field == "stream") {
-      return fmt::format(
-          "field 'stream': argument {}: '${{' has no meaning for a process that many tasks share in \"{}\"", position,
-          argument);
+  for (std::size_t at = text.find("${"); at != std::string::npos; at = text.find("${", at + 2)) {
+    const std::size_t end = text.find('}', at + 2);
+    if (is_shared) {
+      return fmt::format("{}: '${{' has no meaning for a process that many tasks share in \"{}\"", what, text);
     }
     if (end == std::string::npos) {
-      return fmt::format("field '{}': argument {}: '${{' without '}}' in \"{}\"", field, position, argument);
+      return fmt::format("{}: '${{' without '}}' in \"{}\"", what, text);
     }
     if (end == at + 2) {
-      return fmt::format("field '{}': argument {}: '${{}}' names no field in \"{}\"", field, position, argument);
+      return fmt::format("{}: '${{}}' names no field in \"{}\"", what, text);
     }
   }
   return std::nullopt;
 }
 
-/// A program and its arguments.
-Checked<std::vector<std::string>> read_command(const Json& json, std::string_view field) {
-  if (!json.is_array() || json.empty()) {
-    return problem(fmt::format("field '{}' must be an array of the program and its arguments", field));
-  }
-  std::vector<std::string> argv;
+/// A list of texts; `one`: what each is.
+Checked<std::vector<std::string>> read_texts(const Json& json, std::string_view field, std::string_view one) {
+  std::vector<std::string> texts;
   for (const Json& element : json) {
     if (!element.is_string()) {
-      return problem(fmt::format("field '{}': argument {} must be a string", field, argv.size()));
+      return problem(fmt::format("field '{}': {} {} must be a string", field, one, texts.size()));
     }
-    argv.push_back(element.get<std::string>());
-    if (std::optional<Problem> wrong = check_argument(field, argv.back(), argv.size() - 1)) {
+    texts.push_back(element.get<std::string>());
+  }
+  return texts;
+}
+
+/// A program and its arguments; with "shell" a text for it.
+Checked<std::vector<std::string>> read_command(const Json& json, std::string_view field, bool shell) {
+  if (shell) {
+    if (!json.is_string() || json.get_ref<const std::string&>().empty() ||
+        json.get_ref<const std::string&>().find('\0') != std::string::npos) {
+      return problem(fmt::format("field '{}' must be the text of a shell's command, as \"shell\" is true", field));
+    }
+    return std::vector<std::string>{"/bin/sh", "-c", json.get<std::string>()};
+  }
+  if (!json.is_array() || json.empty()) {
+    return problem(fmt::format("field '{}' must be an array of the program and its arguments{}", field,
+                               json.is_string() ? "; a text is for a shell, with \"shell\": true" : ""));
+  }
+  auto argv = read_texts(json, field, "argument");
+  for (std::size_t i = 0; argv && i < argv->size(); ++i) {
+    if (auto wrong = check_text(fmt::format("field '{}': argument {}", field, i), (*argv)[i], field == "stream")) {
       return problem(std::move(*wrong));
     }
   }
-  if (argv.front().empty()) {
+  if (argv && argv->front().empty()) {
     return problem(fmt::format("field '{}': the program's name is empty", field));
   }
   return argv;
+}
+
+/// Names and values.
+Checked<std::vector<std::string>> read_environment(const Json& json, bool is_shared) {
+  if (!json.is_object()) {
+    return problem("field 'env' must be an object of names and values");
+  }
+  std::vector<std::string> variables;
+  for (const auto& [name, value] : json.items()) {
+    if (name.empty() || name.find('=') != std::string::npos || name.find('\0') != std::string::npos) {
+      return problem(fmt::format("field 'env': '{}' is no name of a variable", name));
+    }
+    if (name.starts_with("LOCKSTEP_")) {
+      return problem(fmt::format("field 'env': {} is ours to set", name));
+    }
+    if (!value.is_string() && !value.is_number() && !value.is_boolean()) {
+      return problem(fmt::format("field 'env': {} must be a string, a number or a boolean", name));
+    }
+    std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+    if (auto wrong = check_text(fmt::format("field 'env': {}", name), text, is_shared)) {
+      return problem(std::move(*wrong));
+    }
+    variables.push_back(fmt::format("{}={}", name, text));
+  }
+  return variables;
 }
 
 /// A field whose value is one of a few words.
@@ -111,10 +151,86 @@ constexpr std::array<std::pair<std::string_view, Builtin>, 4> kBuiltins{
     {{"noop", Builtin::noop}, {"echo", Builtin::echo}, {"sleep", Builtin::sleep}, {"fail", Builtin::fail}}};
 constexpr std::array<std::pair<std::string_view, StdoutMode>, 3> kStdoutModes{
     {{"json", StdoutMode::json}, {"text", StdoutMode::text}, {"log", StdoutMode::log}}};
-constexpr std::array<std::pair<std::string_view, WorkingDirectory>, 2> kDirectories{
-    {{"jobs", WorkingDirectory::jobs_folder}, {"task", WorkingDirectory::task_folder}}};
+constexpr std::array<std::pair<std::string_view, Runtime>, 4> kRuntimes{{{"apptainer", Runtime::apptainer},
+                                                                         {"singularity", Runtime::singularity},
+                                                                         {"docker", Runtime::docker},
+                                                                         {"podman", Runtime::podman}}};
 constexpr std::array<std::pair<std::string_view, Interrupted>, 2> kInterrupted{
     {{"rerun", Interrupted::rerun}, {"fail", Interrupted::fail}}};
+
+const std::vector<std::string> kFields{"resource", "exec",        "stream",   "plugin", "builtin", "stdout",
+                                       "cwd",      "interrupted", "priority", "cores",  "ranks"};
+
+std::string under(const std::string& folder, const std::string& path) {
+  return (std::filesystem::path(folder) / path).lexically_normal().string();
+}
+
+std::optional<Problem> read_directory(const Json& json, bool is_shared, Job& job) {
+  if (!json.is_string() || json.get_ref<const std::string&>().empty()) {
+    return R"(field 'cwd' must be "jobs", "task" or the path of a folder)";
+  }
+  const auto& path = json.get_ref<const std::string&>();
+  if (path == "task" && is_shared) {
+    return "field 'cwd': a stream's process has no task folder of its own";
+  }
+  if (path == "jobs" || path == "task") {
+    job.cwd = path == "jobs" ? WorkingDirectory::jobs_folder : WorkingDirectory::task_folder;
+    return std::nullopt;
+  }
+  job.cwd = WorkingDirectory::named;
+  // What is filled in may be a path from the root.
+  job.directory = path.starts_with("${") ? path : under(job.folder, path);
+  return check_text("field 'cwd'", path, is_shared);
+}
+
+std::optional<Problem> read_modules(const Json& json, Job& job) {
+  if (json.is_string()) {
+    job.modules = {json.get<std::string>()};
+  } else if (auto names = json.is_array() ? read_texts(json, "module", "name") : problem(""); names) {
+    job.modules = std::move(*names);
+  } else {
+    return names.error().empty() ? "field 'module' must be a module's name or an array of them" : names.error();
+  }
+  const bool is_bad = std::any_of(job.modules.begin(), job.modules.end(), [](const std::string& name) {
+    return name.empty() || name.front() == '-' || name.find('\0') != std::string::npos;
+  });
+  return is_bad || job.modules.empty() ? std::optional<Problem>("field 'module' must name modules") : std::nullopt;
+}
+
+std::optional<Problem> read_container(const Json& json, Job& job) {
+  constexpr const char* kForm = "field 'container' must be an image, or an object of 'image', 'runtime' and 'options'";
+  job.container = Runtime::apptainer;
+  const Json whole = json.is_string() ? Json{{"image", json}} : json;
+  if (!whole.is_object()) {
+    return kForm;
+  }
+  for (const auto& [field, value] : whole.items()) {
+    if (field == "image" && value.is_string()) {
+      job.image = value.get<std::string>();
+    } else if (field == "runtime") {
+      auto runtime = read_word(value, "runtime", kRuntimes);
+      if (!runtime) {
+        return "field 'container': " + runtime.error();
+      }
+      job.container = *runtime;
+    } else if (field == "options" && value.is_array()) {
+      auto options = read_texts(value, "container", "option");
+      if (!options) {
+        return options.error();
+      }
+      job.options = std::move(*options);
+    } else {
+      return kForm;
+    }
+  }
+  if (job.image.empty() || job.image.front() == '-' || job.image.find('\0') != std::string::npos) {
+    return kForm;
+  }
+  const bool is_file = (job.container == Runtime::apptainer || job.container == Runtime::singularity) &&
+                       job.image.find("://") == std::string::npos;
+  job.image = is_file ? under(job.folder, job.image) : job.image;
+  return std::nullopt;
+}
 
 /// `cores` and `ranks`: one is what every job has.
 std::optional<Problem> check_one(const Json& json, std::string_view field) {
@@ -127,7 +243,8 @@ std::optional<Problem> check_one(const Json& json, std::string_view field) {
   return std::nullopt;
 }
 
-std::optional<Problem> read_field(const std::string& field, const Json& json, Job& job) {
+/// `shell` is known already.
+std::optional<Problem> read_field(const std::string& field, const Json& json, bool is_shared, Job& job) {
   const auto keep = [](auto checked, auto& place) -> std::optional<Problem> {
     if (!checked) {
       return std::move(checked.error());
@@ -144,11 +261,11 @@ std::optional<Problem> read_field(const std::string& field, const Json& json, Jo
   }
   if (field == "exec") {
     job.kind = JobKind::exec;
-    return keep(read_command(json, field), job.argv);
+    return keep(read_command(json, field, job.shell), job.argv);
   }
   if (field == "stream") {
     job.kind = JobKind::stream;
-    return keep(read_command(json, field), job.argv);
+    return keep(read_command(json, field, job.shell), job.argv);
   }
   if (field == "plugin") {
     if (!json.is_string() || json.get_ref<const std::string&>().empty() ||
@@ -156,7 +273,7 @@ std::optional<Problem> read_field(const std::string& field, const Json& json, Jo
       return "field 'plugin' must be the path of a shared library";
     }
     job.kind = JobKind::plugin;
-    job.argv = {(std::filesystem::path(job.folder) / json.get<std::string>()).lexically_normal().string()};
+    job.argv = {under(job.folder, json.get<std::string>())};
     return std::nullopt;
   }
   if (field == "builtin") {
@@ -167,7 +284,19 @@ std::optional<Problem> read_field(const std::string& field, const Json& json, Jo
     return keep(read_word(json, field, kStdoutModes), job.stdout_mode);
   }
   if (field == "cwd") {
-    return keep(read_word(json, field, kDirectories), job.cwd);
+    return read_directory(json, is_shared, job);
+  }
+  if (field == "env") {
+    return keep(read_environment(json, is_shared), job.environment);
+  }
+  if (field == "module") {
+    return read_modules(json, job);
+  }
+  if (field == "container") {
+    return read_container(json, job);
+  }
+  if (field == "shell") {
+    return json.is_boolean() ? std::nullopt : std::optional<Problem>("field 'shell' must be true or false");
   }
   if (field == "interrupted") {
     return keep(read_word(json, field, kInterrupted), job.interrupted);
@@ -186,7 +315,7 @@ std::optional<Problem> read_field(const std::string& field, const Json& json, Jo
   if (field == "memory" || field == "gpus") {
     return fmt::format("field '{}' is not supported by this version", field);
   }
-  return fmt::format("unknown field '{}'", field);
+  return fmt::format("unknown field '{}'{}", field, did_you_mean(field, kFields));
 }
 
 Checked<Job> read_entry(const Json& json, const std::string& folder) {
@@ -195,8 +324,9 @@ Checked<Job> read_entry(const Json& json, const std::string& folder) {
   }
   Job job;
   job.folder = folder;
+  job.shell = json.value("shell", Json()) == true;
   for (const auto& [field, value] : json.items()) {
-    if (std::optional<Problem> wrong = read_field(field, value, job)) {
+    if (std::optional<Problem> wrong = read_field(field, value, json.contains("stream"), job)) {
       return problem(std::move(*wrong));
     }
   }
@@ -213,11 +343,11 @@ Checked<Job> read_entry(const Json& json, const std::string& folder) {
   if (given.empty()) {
     return problem("one of the fields 'exec', 'stream', 'plugin' and 'builtin' is needed");
   }
-  if (job.kind != JobKind::exec) {
-    for (const char* field : {"stdout", "cwd"}) {
-      if (json.contains(field)) {
-        return problem(fmt::format("field '{}' has no meaning for a {}", field, given[0]));
-      }
+  for (const char* field : {"stdout", "cwd", "env", "module", "container", "shell"}) {
+    const bool has_meaning =
+        job.kind == JobKind::exec || (job.kind == JobKind::stream && field != std::string_view("stdout"));
+    if (json.contains(field) && !has_meaning) {
+      return problem(fmt::format("field '{}' has no meaning for a {}", field, given[0]));
     }
   }
   return job;
@@ -250,10 +380,10 @@ Checked<JobsFile> read_file(const Json& json, const std::string& folder) {
         if (bucket.empty() || !place.is_string() || place.get_ref<const std::string&>().empty()) {
           return problem(fmt::format("bucket '{}': must have a name and a folder, which is a string", bucket));
         }
-        file.buckets[bucket] = (std::filesystem::path(folder) / place.get<std::string>()).lexically_normal().string();
+        file.buckets[bucket] = under(folder, place.get<std::string>());
       }
     } else {
-      return problem(fmt::format("unknown field '{}'", field));
+      return problem(fmt::format("unknown field '{}'{}", field, did_you_mean(field, {"jobs", "buckets"})));
     }
   }
   return file;

@@ -14,6 +14,7 @@ namespace lockstep::integrations {
 struct JobsFile {
   std::vector<Job> jobs;                       ///< in the order of the file: the first whose pattern matches wins
   std::map<std::string, std::string> buckets;  ///< bucket → absolute folder
+  std::string bucket_root;  ///< absolute: below it lie the buckets that nothing names; empty: nowhere
 };
 
 /// Largest jobs.json that is read.

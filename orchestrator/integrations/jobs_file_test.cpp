@@ -104,14 +104,65 @@ TEST(JobsFile, ReadsPriorities) {
   }
 }
 
+TEST(JobsFile, ReadsWhereAndHowAJobRuns) {
+  const JobsFile file = accepted(R"({"jobs": [
+    {"resource": "job:a", "exec": ["./a"], "cwd": "../data/${plate}", "env": {"THREADS": 4, "NAME": "${name}", "FAST": true}},
+    {"resource": "job:b", "exec": "sort -n | head -${N:-3}", "shell": true, "module": "coreutils/9"},
+    {"resource": "job:c", "stream": ["c"], "cwd": "/opt/c", "module": ["gcc", "c/1"], "env": {"A": "b"},
+     "container": "c.sif"},
+    {"resource": "job:d", "exec": ["d"], "container": {"image": "me/d:1", "runtime": "podman", "options": ["--cpus", "2"]}},
+    {"resource": "job:e", "exec": ["e"], "container": "docker://me/e", "cwd": "jobs"}]})");
+  ASSERT_EQ(file.jobs.size(), 5U);
+  EXPECT_EQ(file.jobs[0].cwd, WorkingDirectory::named);
+  EXPECT_EQ(file.jobs[0].directory, "/home/me/data/${plate}");
+  EXPECT_THAT(file.jobs[0].environment, ElementsAre("FAST=true", "NAME=${name}", "THREADS=4"));
+  EXPECT_TRUE(file.jobs[1].shell);
+  EXPECT_THAT(file.jobs[1].argv, ElementsAre("/bin/sh", "-c", "sort -n | head -${N:-3}"));
+  EXPECT_THAT(file.jobs[1].modules, ElementsAre("coreutils/9"));
+  EXPECT_EQ(file.jobs[2].directory, "/opt/c");
+  EXPECT_THAT(file.jobs[2].modules, ElementsAre("gcc", "c/1"));
+  EXPECT_EQ(file.jobs[2].container, Runtime::apptainer);
+  EXPECT_EQ(file.jobs[2].image, "/home/me/survey/c.sif");
+  EXPECT_EQ(file.jobs[3].container, Runtime::podman);
+  EXPECT_EQ(file.jobs[3].image, "me/d:1");
+  EXPECT_THAT(file.jobs[3].options, ElementsAre("--cpus", "2"));
+  EXPECT_EQ(file.jobs[4].image, "docker://me/e");
+  EXPECT_EQ(file.jobs[4].cwd, WorkingDirectory::jobs_folder);
+}
+
+TEST(JobsFile, RefusesWhatMakesNoSenseOfThat) {
+  for (const auto& [fields, said] : std::vector<std::pair<const char*, const char*>>{
+           {R"("exec":["a"],"shell":true)", "must be the text of a shell's command"},
+           {R"("exec":["a"],"shell":"yes")", "field 'shell' must be true or false"},
+           {R"("exec":["a"],"env":{"A=B":"c"})", "'A=B' is no name of a variable"},
+           {R"("exec":["a"],"env":{"LOCKSTEP_RANK":"7"})", "LOCKSTEP_RANK is ours to set"},
+           {R"("exec":["a"],"env":{"A":[1]})", "A must be a string, a number or a boolean"},
+           {R"("exec":["a"],"env":{"A":"${b"})", "'${' without '}'"},
+           {R"("stream":["a"],"env":{"A":"${b}"})", "many tasks share"},
+           {R"("stream":["a"],"cwd":"task")", "no task folder of its own"},
+           {R"("stream":["a"],"cwd":"x/${b}")", "many tasks share"},
+           {R"("exec":["a"],"cwd":"")", "field 'cwd' must be"},
+           {R"("exec":["a"],"module":[])", "must name modules"},
+           {R"("exec":["a"],"module":"-x")", "must name modules"},
+           {R"("exec":["a"],"module":7)", "a module's name or an array"},
+           {R"("exec":["a"],"container":{"image":"x","runtime":"lxc"})", "must be one of"},
+           {R"("exec":["a"],"container":{"runtime":"docker"})", "field 'container' must be"},
+           {R"("exec":["a"],"container":"-x")", "field 'container' must be"},
+           {R"("builtin":"echo","env":{})", "field 'env' has no meaning for a builtin"},
+           {R"("plugin":"a.so","container":"b")", "field 'container' has no meaning for a plugin"}}) {
+    EXPECT_THAT(entry_refusal(fields), HasSubstr(said)) << fields;
+  }
+}
+
 TEST(JobsFile, SaysWhereTextIsNotJson) {
   EXPECT_THAT(refusal("{\"jobs\": [\n  }"), HasSubstr("jobs.json: line 2, column 3: "));
   EXPECT_THAT(refusal(""), HasSubstr("jobs.json: line 1, column"));
 }
 
 TEST(JobsFile, RefusesUnknownFieldsByName) {
-  EXPECT_EQ(refusal(R"({"jobs":[],"jbos":1})"), "jobs.json: unknown field 'jbos'");
-  EXPECT_EQ(entry_refusal(R"("exec":["a"],"stdot":"log")"), "jobs.json: job 1 (job:a): unknown field 'stdot'");
+  EXPECT_EQ(refusal(R"({"jobs":[],"jbos":1})"), "jobs.json: unknown field 'jbos'; did you mean 'jobs'?");
+  EXPECT_EQ(entry_refusal(R"("exec":["a"],"stdot":"log")"),
+            "jobs.json: job 1 (job:a): unknown field 'stdot'; did you mean 'stdout'?");
 }
 
 TEST(JobsFile, RefusesAFieldGivenTwice) {
@@ -142,7 +193,9 @@ TEST(JobsFile, NamesEntryAndFieldOfAWrongValue) {
   EXPECT_EQ(refusal(R"({"jobs":[{"resource":"job:a","builtin":"echo"},{"builtin":"echo"}]})"),
             "jobs.json: job 2: field 'resource' is missing");
   EXPECT_EQ(entry_refusal(R"("exec":"a b")"),
-            "jobs.json: job 1 (job:a): field 'exec' must be an array of the program and its arguments");
+            "jobs.json: job 1 (job:a): field 'exec' must be an array of the program and its arguments; a text is for a "
+            "shell, "
+            "with \"shell\": true");
   EXPECT_EQ(entry_refusal(R"("exec":["a",1])"), "jobs.json: job 1 (job:a): field 'exec': argument 1 must be a string");
   EXPECT_EQ(entry_refusal(R"("exec":["a","${src"])"),
             "jobs.json: job 1 (job:a): field 'exec': argument 1: '${' without '}' in \"${src\"");

@@ -7,6 +7,7 @@
 #include "journal/execution_codec.hpp"
 #include "journal/journal_folder.hpp"
 #include "journal/segment_reader.hpp"
+#include "journal/texts.hpp"
 
 namespace lockstep::journal {
 
@@ -32,6 +33,7 @@ Checkpointer::~Checkpointer() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
+  in_hurry_ = true;
   changed_.notify_all();
   if (thread_.joinable()) {
     thread_.join();
@@ -53,6 +55,7 @@ void Checkpointer::step(const engine::Engine& engine) {
         return;  // the disk is slower than the run; the log grows meanwhile
       }
     }
+    settle();
     begin(engine);
   }
   if (go_on(engine, options_.slice)) {
@@ -61,10 +64,18 @@ void Checkpointer::step(const engine::Engine& engine) {
 }
 
 Result<void> Checkpointer::take(const engine::Engine& engine) {
+  in_hurry_ = options_.threads;
+  auto taken = take_now(engine);
+  in_hurry_ = false;
+  return taken;
+}
+
+Result<void> Checkpointer::take_now(const engine::Engine& engine) {
   {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return !writing_; });
   }
+  settle();
   begin(engine);
   go_on(engine, std::chrono::hours(1));
   if (const auto synced = journal_.sync(); !synced) {
@@ -72,8 +83,12 @@ Result<void> Checkpointer::take(const engine::Engine& engine) {
     return synced;
   }
   finish();
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return !writing_; });
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return !writing_; });
+  }
+  settle();
+  const std::lock_guard lock(mutex_);
   return last_error_ ? Result<void>(tl::unexpected<Error>(*last_error_)) : Result<void>();
 }
 
@@ -88,18 +103,33 @@ void Checkpointer::begin(const engine::Engine& engine) {
   bytes_at_last_ = journal_.appended_bytes();
   bytes_before_ = 0;
   start_part();
+  if (options_.folded != nullptr) {
+    options_.folded->begin_save({retained_from()});
+  }
 }
 
-void Checkpointer::start_part() {
+void Checkpointer::start_part(bool folded) {
   if (sink_ != nullptr && !taking_->parts.empty()) {
-    const auto bytes = sink_->bytes();
-    taking_->parts.back().state.assign(bytes.begin(), bytes.end());
+    taking_->parts.back().size = sink_->size();
+    taking_->parts.back().state = sink_->take();
   }
   sink_ = std::make_unique<GrowingSink>();
-  taking_->parts.emplace_back();
+  taking_->parts.emplace_back().folded = folded;
 }
 
-/// True when the last execution was taken.
+/// Tells what became of the last checkpoint.
+void Checkpointer::settle() {
+  std::optional<bool> written;
+  {
+    const std::lock_guard lock(mutex_);
+    written = std::exchange(written_, std::nullopt);
+  }
+  if (options_.folded != nullptr && written) {
+    options_.folded->saved(*written);
+  }
+}
+
+/// True when the last was taken.
 bool Checkpointer::go_on(const engine::Engine& engine, std::chrono::microseconds limit) {
   const auto end = std::chrono::steady_clock::now() + limit;
   const SequenceNumber now = journal_.last();
@@ -108,8 +138,13 @@ bool Checkpointer::go_on(const engine::Engine& engine, std::chrono::microseconds
       return false;
     }
     const engine::Execution* execution = engine.find(to_take_[taken_]);
-    if (execution == nullptr) {
+    if (execution == nullptr || execution->origin.type == engine::ExecutionType::express_sync) {
       continue;  // over and forgotten meanwhile: its last Event is there to say so
+    }
+    std::unique_ptr<engine::Execution> anew;
+    if (execution->origin.type == engine::ExecutionType::express && execution->status == engine::Status::running) {
+      anew = engine::Snapshot::anew(*execution);  // of what it does meanwhile there are no Events
+      execution = anew.get();
     }
     if (sink_->size() >= kPartBytes) {
       start_part();
@@ -119,11 +154,23 @@ bool Checkpointer::go_on(const engine::Engine& engine, std::chrono::microseconds
     encode_execution(*execution, *sink_);
     taking_->parts.back().entries.push_back({execution->id, now, start, sink_->size() - start, execution->started_at.us,
                                              static_cast<std::uint32_t>(execution->strands.size()), execution->status,
-                                             execution->identity != nullptr ? execution->identity->name : ""});
-    std::move(sink_->blobs().begin(), sink_->blobs().end(), std::back_inserter(taking_->blobs));
-    sink_->blobs().clear();
+                                             execution->identity != nullptr ? execution->identity->name() : ""});
   }
-  return true;
+  if (options_.folded == nullptr) {
+    return true;
+  }
+  for (std::size_t looked = 0;; ++looked) {
+    if (looked % kBetweenLooks == kBetweenLooks - 1 && std::chrono::steady_clock::now() >= end) {
+      return false;
+    }
+    if (!taking_->parts.back().folded || sink_->size() >= kPartBytes) {
+      start_part(true);
+    }
+    sink_->start_item();
+    if (!options_.folded->save(*sink_)) {
+      return true;
+    }
+  }
 }
 
 void Checkpointer::finish() {
@@ -132,14 +179,18 @@ void Checkpointer::finish() {
   taking_->last_seq = journal_.last();
   last_size_ = 0;
   for (const CheckpointPart& part : taking_->parts) {
-    last_size_ += part.state.size();
+    last_size_ += part.size;
   }
   ++last_number_;
+  if (options_.folded != nullptr) {
+    taking_->first = options_.folded->end_save();
+  }
   if (!options_.threads) {
     if (journal_.sync()) {
       write(*taking_);
     }
     taking_.reset();
+    settle();
     while (archive_one()) {
     }
     return;
@@ -153,8 +204,8 @@ void Checkpointer::finish() {
 /// Requires that all it folds in is durable.
 void Checkpointer::write(CheckpointData& data) {
   Result<void> done = options_.check_owner ? options_.check_owner() : Result<void>();
-  for (const Blob& blob : data.blobs) {
-    done = done ? store_blob(*options_.files, journal_.folder(), blob) : done;
+  if (done && data.first) {
+    done = data.first();
   }
   if (done) {
     done = write_checkpoint(*options_.files, journal_.folder(), data, options_.software);
@@ -162,11 +213,13 @@ void Checkpointer::write(CheckpointData& data) {
   if (done) {
     keep_two();
     drop_old_archives(data);
+    remove_needless_texts(*options_.files, journal_.folder());
   } else if (options_.warn) {
     options_.warn("no checkpoint: " + done.error().message);
   }
   const std::lock_guard lock(mutex_);
   last_error_ = done ? std::nullopt : std::optional(done.error());
+  written_ = done.has_value();
   if (done) {
     folded_ = data.first_seq;
   }
@@ -185,6 +238,12 @@ void Checkpointer::keep_two() {
   }
 }
 
+/// What was over before this need not be kept; UTC microseconds.
+std::int64_t Checkpointer::retained_from() const {
+  return options_.now ? options_.now() - std::chrono::duration_cast<std::chrono::microseconds>(options_.retain).count()
+                      : INT64_MIN;
+}
+
 /// What is below both checkpoints, older than all that runs, and past its time, is of no use any more.
 void Checkpointer::drop_old_archives(const CheckpointData& data) {
   const auto listed = list_journal(*options_.files, journal_.folder());
@@ -195,7 +254,7 @@ void Checkpointer::drop_old_archives(const CheckpointData& data) {
   if (!older) {
     return;
   }
-  std::int64_t before = options_.now() - std::chrono::duration_cast<std::chrono::microseconds>(options_.retain).count();
+  std::int64_t before = retained_from();
   for (const CheckpointPart& part : data.parts) {
     for (const CheckpointPart::Entry& entry : part.entries) {
       before = std::min(before, entry.started_us);
@@ -232,9 +291,10 @@ bool Checkpointer::archive_one() {
     if (!header || !next_header || next_header->first_seq > folded + 1) {
       return false;
     }
-    const auto done = archive_segment(*options_.files, journal_.folder(), it->first,
-                                      next_header->first_seq - header->first_seq, options_.software);
-    if (!done && options_.warn) {
+    const auto done =
+        archive_segment(*options_.files, journal_.folder(), it->first, next_header->first_seq - header->first_seq,
+                        options_.software, [this] { return in_hurry_.load(); });
+    if (!done && done.error().kind != ErrorKind::interrupted && options_.warn) {
       options_.warn(done.error().message);
     }
     return done.has_value();

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <new>
 
 #include "asl/parser.hpp"
+#include "journal/crc32c.hpp"
 #include "journal/format.hpp"
 
 namespace lockstep::journal {
@@ -14,18 +16,22 @@ namespace {
 // How a text is given; the lower two bits of its length.
 constexpr std::uint64_t kInline = 0;
 constexpr std::uint64_t kReference = 1;
-constexpr std::uint64_t kBlob = 2;
+constexpr std::uint64_t kBlob = 2;  // up to version 1.1
+constexpr std::uint64_t kPlace = 3;
 
 constexpr std::size_t kLongestVarint = 10;
 
 }  // namespace
 
-void Sink::reset(std::span<std::byte> buffer, std::size_t used) {
+void Sink::reset(std::span<std::byte> buffer, std::size_t used, std::uint64_t text_file) {
   begin_ = buffer.data();
   at_ = begin_ + used;
   end_ = begin_ + buffer.size();
   item_start_ = at_;
   overflowed_ = false;
+  text_file_ = text_file;
+  text_end_ = 0;
+  texts_.clear();
   table_.clear();
   for (Recent& recent : recent_) {
     recent.known = false;
@@ -34,13 +40,11 @@ void Sink::reset(std::span<std::byte> buffer, std::size_t used) {
   last_machine_.reset();
 }
 
-void Sink::move_buffer(std::span<std::byte> buffer) {
-  const std::size_t used = size();
-  const std::ptrdiff_t item = item_start_ - begin_;
+void Sink::move_buffer(std::span<std::byte> buffer, std::size_t used, std::size_t item_start) {
   begin_ = buffer.data();
   at_ = begin_ + used;
   end_ = begin_ + buffer.size();
-  item_start_ = begin_ + item;
+  item_start_ = begin_ + item_start;
 }
 
 void Sink::varint(std::uint64_t value) {
@@ -66,32 +70,35 @@ void Sink::put_reference(std::size_t length, std::uint64_t offset) {
   varint(offset);
 }
 
-void Sink::put_blob(std::size_t length, const Digest& digest) {
-  varint(length << 2 | kBlob);
-  bytes(digest.data(), digest.size());
+void Sink::put_place(std::size_t length, const TextPlace& place) {
+  varint(length << 2 | kPlace);
+  varint(place.file);
+  varint(place.offset);
+  bytes(&place.crc, sizeof place.crc);
 }
 
 /// `recent`, where the text is a Value's, learns where it went.
 void Sink::put_text(std::string_view text, Recent* recent) {
   if (recent != nullptr) {
     recent->length = text.size();
-    recent->is_blob = false;
+    recent->is_long = false;
   }
   const bool crowded = static_cast<std::size_t>(at_ - item_start_) > kLongestInlineEvent;
-  if (text.size() > kLongestInlineText || (crowded && text.size() > kShortText)) {
-    Blob blob;
-    blob.digest = sha256(text);
+  if (text_file_ != 0 && (text.size() > kLongestInlineText || (crowded && text.size() > kShortText))) {
+    const TextPlace place{text_file_, text_end_, crc32c(std::as_bytes(std::span(text)))};
+    text_end_ += text.size() + 1;  // a line of its own, for who looks into the file
+    LongText& put = texts_.emplace_back();
+    put.offset = place.offset;
     if (recent != nullptr) {
-      blob.value = recent->value;
-      blob.is_value = true;
-      recent->is_blob = true;
+      put.value = recent->value;
+      put.is_value = true;
+      recent->is_long = true;
       recent->known = true;
-      recent->digest = blob.digest;
+      recent->place = place;
     } else {
-      blob.text = text;
+      put.text = text;
     }
-    put_blob(text.size(), blob.digest);
-    blobs_.push_back(std::move(blob));
+    put_place(text.size(), place);
     return;
   }
   std::uint64_t hash = 0;
@@ -122,8 +129,8 @@ void Sink::put_text(std::string_view text, Recent* recent) {
 void Sink::put(const Value& value) {
   for (const Recent& recent : recent_) {
     if (recent.known && recent.value.same(value)) {
-      if (recent.is_blob) {
-        put_blob(recent.length, recent.digest);
+      if (recent.is_long) {
+        put_place(recent.length, recent.place);
       } else {
         put_reference(recent.length, recent.offset);
       }
@@ -141,12 +148,18 @@ void Sink::put(const Value& value) {
   }
 }
 
-void Sink::put(const std::shared_ptr<const engine::Identity>& identity) {
+void Sink::put(const engine::IdentityPtr& identity) {
   put(identity != nullptr);
   if (identity != nullptr) {
-    const auto& [name, arn, role_arn, machine_name, machine_arn] = *identity;
-    put_all(std::tie(name, arn, role_arn, machine_name, machine_arn));
+    const auto& [machine_name, machine_arn, role_arn] = identity->machine();
+    const std::string arn = identity->arn();
+    put_all(std::tie(identity->name(), arn, role_arn, machine_name, machine_arn));
   }
+}
+
+void Sink::put(const std::shared_ptr<const engine::MachineContent>& content) {
+  const auto& [role_arn, definition, jobs, jobs_folder, settings] = *content;
+  put_all(std::tie(role_arn, definition, jobs, jobs_folder, settings));
 }
 
 void Sink::put(const asl::StateMachinePtr& machine) {
@@ -167,13 +180,39 @@ void Sink::put(const asl::StateMachinePtr& machine) {
   last_machine_offset_ = size() - machine->text.size();
 }
 
-GrowingSink::GrowingSink() : buffer_(1 << 16) {
-  reset(buffer_, 0);
+void Sink::put(const engine::Origin& origin) {
+  const auto& [type, revision, child] = origin;
+  put(type);
+  put(revision);
+  put(child != nullptr);
+  if (child != nullptr) {
+    const auto& [parent, item, scope, variables] = *child;
+    put_all(std::tie(parent, item, scope, variables));
+  }
+}
+
+GrowingSink::GrowingSink(std::uint64_t text_file) {
+  grow(1 << 16);
+  reset({buffer_.get(), capacity_}, 0, text_file);
 }
 
 bool GrowingSink::grow(std::size_t more) {
-  buffer_.resize(std::max(buffer_.size() * 2, size() + more));
-  move_buffer(buffer_);
+  const std::size_t used = size();
+  const std::size_t item = item_start();
+  const std::size_t capacity = std::max(capacity_ * 2, used + more);
+  // Large memory is moved by the system, without a copy, and what is not used yet takes none.
+  auto* larger = static_cast<std::byte*>(std::realloc(buffer_.get(), capacity));
+  if (larger == nullptr) {
+    throw std::bad_alloc();
+  }
+  static_cast<void>(buffer_.release());
+  buffer_.reset(larger);
+  capacity_ = capacity;
+  move_buffer({larger, capacity}, used, item);
+  constexpr std::size_t kBytesPerText = 256;
+  if (capacity / kBytesPerText > texts_remembered()) {
+    remember_more();
+  }
   return true;
 }
 
@@ -273,9 +312,24 @@ bool Source::text(Text& text) {
       text.owned = std::move(*blob);
       return true;
     }
+    case kPlace: {
+      TextPlace place;
+      if (!varint(place.file) || !varint(place.offset) || sizeof place.crc > end_ - at_) {
+        refuse("the place of a text is cut off");
+        return false;
+      }
+      std::memcpy(&place.crc, buffer_.data() + at_, sizeof place.crc);
+      at_ += sizeof place.crc;
+      auto found = context_.text(place, length);
+      if (!found) {
+        refuse(found.error().message);
+        return false;
+      }
+      text.owned = std::move(*found);
+      return true;
+    }
     default:
-      refuse("a text is given in a way that this version does not know");
-      return false;
+      return false;  // two bits say no more
   }
   text.view = {reinterpret_cast<const char*>(buffer_.data()) + text.offset, static_cast<std::size_t>(length)};
   return true;
@@ -304,16 +358,43 @@ void Source::get(Value& value) {
   value = entry.value;
 }
 
-void Source::get(std::shared_ptr<const engine::Identity>& identity) {
+void Source::get(engine::IdentityPtr& identity) {
   bool present = false;
   get(present);
   if (!present) {
     return;
   }
-  auto made = std::make_shared<engine::Identity>();
-  auto& [name, arn, role_arn, machine_name, machine_arn] = *made;
-  get_all(std::tie(name, arn, role_arn, machine_name, machine_arn));
-  identity = std::move(made);
+  std::string name;
+  std::string arn;
+  engine::MachineIdentity machine;
+  get_all(std::tie(name, arn, machine.role_arn, machine.name, machine.arn));
+  engine::MachineIdentityPtr& shared = context_.machine_identities[machine.arn];
+  if (shared == nullptr || *shared != machine) {
+    shared = std::make_shared<const engine::MachineIdentity>(std::move(machine));
+  }
+  identity = std::make_shared<const engine::Identity>(std::move(name), shared, arn);
+}
+
+void Source::get(std::shared_ptr<const engine::MachineContent>& content) {
+  auto made = std::make_shared<engine::MachineContent>();
+  auto& [role_arn, definition, jobs, jobs_folder, settings] = *made;
+  get_all(std::tie(role_arn, definition, jobs, jobs_folder, settings));
+  content = std::move(made);
+}
+
+void Source::get(engine::Origin& origin) {
+  auto& [type, revision, child] = origin;
+  bool present = false;
+  get_all(std::tie(type, revision, present));
+  if (type > engine::ExecutionType::express_sync) {
+    refuse("an execution is of no type that this version knows");
+  }
+  if (present) {
+    auto made = std::make_shared<engine::ChildOrigin>();
+    auto& [parent, item, scope, variables] = *made;
+    get_all(std::tie(parent, item, scope, variables));
+    child = std::move(made);
+  }
 }
 
 void Source::get(asl::StateMachinePtr& machine) {

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <memory>
@@ -22,17 +23,27 @@
 #include "engine/event.hpp"
 #include "journal/digest.hpp"
 #include "journal/text_table.hpp"
+#include "value/rare.hpp"
 #include "value/time.hpp"
 #include "value/value.hpp"
 
 namespace lockstep::journal {
 
-/// A text that is too long to stand in line: to be put at blobs/<digest> before anything that names it is durable.
-struct Blob {
-  Digest digest{};
+/// Where a text stands that is too long to stand in line: in a file of texts/ (texts.hpp).
+struct TextPlace {
+  std::uint64_t file = 0;
+  std::uint64_t offset = 0;
+  std::uint32_t crc = 0;  ///< of its bytes
+};
+
+/// A text to be put at `offset` of the file before anything that names it is durable.
+struct LongText {
+  std::uint64_t offset = 0;
   Value value;       ///< whose text it is, or
   std::string text;  ///< the text, where it is no Value's
   bool is_value = false;
+
+  std::string_view view(std::string& scratch) const { return is_value ? value.text(scratch) : std::string_view(text); }
 };
 
 /// Writes into a buffer that it is given. Offsets are from the buffer's start. One thread.
@@ -42,16 +53,17 @@ class Sink {
   explicit Sink(std::size_t texts = 16'384) : table_(texts) {}
   virtual ~Sink() = default;
 
-  /// Starts anew at `used` in `buffer`; forgets the texts written so far.
-  void reset(std::span<std::byte> buffer, std::size_t used);
+  /// Starts anew at `used` in `buffer`; forgets the texts written so far. Long ones go to the file `text_file`, from
+  /// its beginning; 0: they stand in line, too.
+  void reset(std::span<std::byte> buffer, std::size_t used, std::uint64_t text_file = 0);
   /// Where the next byte goes.
   std::size_t size() const { return static_cast<std::size_t>(at_ - begin_); }
   /// Something did not fit; what was written since the last good size() is of no use, and reset() is needed.
   bool overflowed() const { return overflowed_; }
   /// From here on, texts count towards kLongestInlineEvent.
   void start_item() { item_start_ = at_; }
-  /// Blobs that were named since the last call.
-  std::vector<Blob>& blobs() { return blobs_; }
+  /// Long texts that were named and that nobody has taken from here yet.
+  std::vector<LongText>& texts() { return texts_; }
 
   void put(bool value) { byte(value ? 1 : 0); }
   void put(std::uint32_t value) { varint(value); }
@@ -62,11 +74,25 @@ class Sink {
   void put(Timestamp time) { put(time.us); }
   void put(const std::string& text) { put_text(text, nullptr); }
   void put(const Value& value);
-  void put(const std::shared_ptr<const engine::Identity>& identity);
+  void put(const engine::IdentityPtr& identity);
+  void put(const std::shared_ptr<const engine::MachineContent>& content);
   void put(const asl::StateMachinePtr& machine);
+  void put(const engine::Origin& origin);
   void put(const query::VariableScope::Entry& entry) {
     put(entry.name);
     put(entry.value);
+  }
+  void put(const engine::DispatchId& id) {
+    const auto& [execution, strand, visit, count] = id;
+    put_all(std::tie(execution, strand, visit, count));
+  }
+  void put(const engine::MapItem& item) {
+    const auto& [index, value, key, source] = item;
+    put_all(std::tie(index, value, key, source));
+  }
+  void put(const engine::MapRunChild& child) {
+    const auto& [number, items, status, result] = child;
+    put_all(std::tie(number, items, status, result));
   }
   /// `none`, the greatest, becomes 0.
   template <class E>
@@ -83,6 +109,10 @@ class Sink {
     }
   }
   template <class T>
+  void put(const Rare<T>& value) {
+    put(*value);
+  }
+  template <class T>
   void put(const std::vector<T>& values) {
     varint(values.size());
     for (const T& value : values) {
@@ -97,7 +127,11 @@ class Sink {
  protected:
   /// Makes room for `more` bytes beyond size(); false if that cannot be. May move the buffer.
   virtual bool grow(std::size_t /*more*/) { return false; }
-  void move_buffer(std::span<std::byte> buffer);
+  /// What was written stands in `buffer` now, as it stood before.
+  void move_buffer(std::span<std::byte> buffer, std::size_t used, std::size_t item_start);
+  std::size_t item_start() const { return static_cast<std::size_t>(item_start_ - begin_); }
+  std::size_t texts_remembered() const { return table_.entries(); }
+  void remember_more() { table_.grow(); }
 
  private:
   // The last few Values, so that what is put twice in a row needs neither text nor hash.
@@ -105,9 +139,9 @@ class Sink {
     Value value;
     std::uint64_t offset = 0;
     std::size_t length = 0;
-    bool is_blob = false;
+    bool is_long = false;
     bool known = false;
-    Digest digest{};
+    TextPlace place;  // where it is long
   };
 
   bool room(std::size_t bytes) {
@@ -126,7 +160,7 @@ class Sink {
   void bytes(const void* data, std::size_t length);
   void put_text(std::string_view text, Recent* recent);
   void put_reference(std::size_t length, std::uint64_t offset);
-  void put_blob(std::size_t length, const Digest& digest);
+  void put_place(std::size_t length, const TextPlace& place);
 
   std::byte* begin_ = nullptr;
   std::byte* at_ = nullptr;
@@ -140,18 +174,28 @@ class Sink {
   std::uint64_t last_machine_offset_ = 0;
   bool last_machine_inline_ = false;
   std::string scratch_;
-  std::vector<Blob> blobs_;
+  std::uint64_t text_file_ = 0;
+  std::uint64_t text_end_ = 0;
+  std::vector<LongText> texts_;
 };
 
-/// A sink whose buffer grows as it must.
+/// A sink whose buffer grows as it must. It remembers more texts as it grows.
 class GrowingSink final : public Sink {
  public:
-  GrowingSink();
-  std::span<const std::byte> bytes() const { return {buffer_.data(), size()}; }
+  struct Free {
+    void operator()(std::byte* bytes) const { std::free(bytes); }
+  };
+  using Buffer = std::unique_ptr<std::byte[], Free>;
+
+  explicit GrowingSink(std::uint64_t text_file = 0);
+  std::span<const std::byte> bytes() const { return {buffer_.get(), size()}; }
+  /// The buffer, of which size() bytes were written; the sink is spent.
+  Buffer take() { return std::move(buffer_); }
 
  private:
   bool grow(std::size_t more) override;
-  std::vector<std::byte> buffer_;
+  std::size_t capacity_ = 0;
+  Buffer buffer_;
 };
 
 /// Compiles each definition once, however often it is read.
@@ -167,7 +211,11 @@ class Machines {
 /// What a Source needs to bring back texts; shared by all sources of one reader. One thread.
 struct SourceContext {
   Machines machines;
-  /// The text at blobs/<digest>, checked.
+  /// By ARN, the one that was read last: the executions of a machine share it.
+  std::unordered_map<std::string, engine::MachineIdentityPtr> machine_identities = {};
+  /// A text of `length` bytes that does not stand in line, checked.
+  std::function<Result<std::string>(const TextPlace&, std::uint64_t length)> text;
+  /// The same as it was up to version 1.1: at blobs/<digest>.
   std::function<Result<std::string>(const Digest&, std::uint64_t length)> blob;
 };
 
@@ -207,11 +255,25 @@ class Source {
   void get(Timestamp& time) { get(time.us); }
   void get(std::string& text);
   void get(Value& value);
-  void get(std::shared_ptr<const engine::Identity>& identity);
+  void get(engine::IdentityPtr& identity);
+  void get(std::shared_ptr<const engine::MachineContent>& content);
   void get(asl::StateMachinePtr& machine);
+  void get(engine::Origin& origin);
   void get(query::VariableScope::Entry& entry) {
     get(entry.name);
     get(entry.value);
+  }
+  void get(engine::DispatchId& id) {
+    auto& [execution, strand, visit, count] = id;
+    get_all(std::tie(execution, strand, visit, count));
+  }
+  void get(engine::MapItem& item) {
+    auto& [index, value, key, source] = item;
+    get_all(std::tie(index, value, key, source));
+  }
+  void get(engine::MapRunChild& child) {
+    auto& [number, items, status, result] = child;
+    get_all(std::tie(number, items, status, result));
   }
   template <class E>
   requires std::is_enum_v<E>
@@ -231,6 +293,12 @@ class Source {
     } else {
       value.reset();
     }
+  }
+  template <class T>
+  void get(Rare<T>& value) {
+    T read{};
+    get(read);
+    value = std::move(read);
   }
   template <class T>
   void get(std::vector<T>& values) {
@@ -265,7 +333,7 @@ class Source {
   struct Text {
     std::string_view view;  ///< where it stands in the buffer
     std::uint64_t offset = 0;
-    std::optional<std::string> owned;  ///< a blob's
+    std::optional<std::string> owned;  ///< where it does not stand there
   };
   bool text(Text& text);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
+#include <utility>
 
 namespace lockstep::journal {
 
@@ -25,22 +26,23 @@ DurableJournal::DurableJournal(const JournalStart& start, JournalOptions options
       options_(std::move(options)),
       templates_(start.epoch, options_.origin),
       appended_(start.next_seq - 1),
+      filling_number_(start.first_segment_number - 1),
       nominal_(options_.first_segment),
       published_(appended_),
       durable_(appended_),
       previous_crc_(start.previous_crc) {}
 
-Result<std::unique_ptr<DurableJournal>> DurableJournal::create(const JournalStart& start, JournalOptions options) {
+Result<std::unique_ptr<DurableJournal>> DurableJournal::create(const JournalStart& start, JournalOptions options,
+                                                               SegmentContents taken_over) {
   std::unique_ptr<DurableJournal> journal(new DurableJournal(start, std::move(options)));
-  FileLayer& files = *journal->options_.files;
-  if (const auto done = files.make_folder(fmt::format("{}/{}", start.folder, kBlobFolder)); !done) {
-    return tl::unexpected<Error>(done.error());
-  }
-  journal->start_slab(journal->nominal_);
   {
     const std::lock_guard lock(journal->commit_mutex_);
+    if (taken_over.rows.empty()) {
+      journal->start_slab(journal->nominal_);
+    } else {
+      journal->take_over(std::move(taken_over));
+    }
     journal->current_segment_ = start.first_segment_number - 1;
-    // Its sync of the folder also makes blobs/ durable.
     if (const auto done = journal->next_segment(); !done) {
       journal->stop_for_good(done.error());
       return tl::unexpected<Error>(done.error());
@@ -75,15 +77,30 @@ DurableJournal::~DurableJournal() {
 }
 
 SequenceNumber DurableJournal::append(std::vector<engine::Event>& events) {
-  const SequenceNumber last = appended_ + events.size();
+  SequenceNumber last = appended_;
   for (const engine::Event& event : events) {
-    if (failed_.load(std::memory_order_relaxed) || !encode(event)) {
-      break;
+    if (is_kept(event)) {
+      ++last;
+      if (!failed_.load(std::memory_order_relaxed)) {
+        encode([&](Row& row, Sink& sink) { encode_event(event, row, sink); });
+      }
     }
   }
-  // After a failure Events are still numbered, so that what waits for them waits for ever.
-  appended_ = last;
   events.clear();
+  return hand_over(last);
+}
+
+SequenceNumber DurableJournal::append(const PutRow& put) {
+  const SequenceNumber last = appended_ + 1;
+  if (!failed_.load(std::memory_order_relaxed)) {
+    encode(put);
+  }
+  return hand_over(last);
+}
+
+/// What was encoded up to `last`. After a failure rows are still numbered, so that what waits for them waits for ever.
+SequenceNumber DurableJournal::hand_over(SequenceNumber last) {
+  appended_ = last;
   publish();
   published_.store(appended_);
   if (options_.sync == Sync::every) {
@@ -129,46 +146,49 @@ Result<void> DurableJournal::sync() {
 }
 
 /// Encodes into the slab that is being filled; false if it does not fit there.
-bool DurableJournal::try_encode(const engine::Event& event) {
+template <class Put>
+bool DurableJournal::try_encode(const Put& put) {
   if (filled_ == filling_->size().rows) {
     return false;
   }
   Row& row = filling_->row(filled_);
-  encode_event(event, row, sink_);
+  const std::size_t texts = sink_.texts().size();
+  put(row, sink_);
   if (sink_.overflowed()) {
+    sink_.texts().resize(texts);
     return false;
   }
   row.seq = appended_ + 1;
   return true;
 }
 
-bool DurableJournal::encode(const engine::Event& event) {
-  if (!try_encode(event)) {
+template <class Put>
+void DurableJournal::encode(const Put& put) {
+  if (!try_encode(put)) {
     publish();
     start_slab(filling_->next_size());
-    if (!try_encode(event)) {
+    if (!try_encode(put)) {
       // It takes a segment of its own size.
-      GrowingSink measure;
+      GrowingSink measure(filling_number_);
       Row row;
-      encode_event(event, row, measure);
+      put(row, measure);
       if (measure.size() + kSlack > kMostPayload) {
         stop_for_good(
             {ErrorKind::io, fmt::format("an event of {} bytes is too large for the journal", measure.size())});
-        return false;
+        return;
       }
       SegmentSize size = filling_->size();
       size.payload = static_cast<std::uint32_t>(std::max<std::size_t>(size.payload, measure.size() + kSlack));
       start_slab(size);
-      if (!try_encode(event)) {
+      if (!try_encode(put)) {
         stop_for_good({ErrorKind::internal, "an event does not fit into a segment made for it"});
-        return false;
+        return;
       }
     }
   }
   ++appended_;
   appended_bytes_ += kRowBytes + filling_->row(filled_).length;
   ++filled_;
-  return true;
 }
 
 SegmentSize shaped(SegmentSize size, std::size_t payload_per_row) {
@@ -179,7 +199,11 @@ SegmentSize shaped(SegmentSize size, std::size_t payload_per_row) {
   constexpr std::size_t kMost = 1024;
   // A quarter more than was needed; in few steps, so that one segment is mostly as large as the next.
   const std::size_t per_row = std::clamp(std::bit_ceil(payload_per_row * 5 / 4), kLeast, kMost);
-  const std::size_t bytes = size.rows * kRowBytes + size.payload;
+  // Where rows are large, so are segments: a run with large items is not to have a file for every few thousand.
+  constexpr std::size_t kLargeRow = 256;
+  constexpr std::size_t kMostLarger = 4;
+  const std::size_t bytes =
+      (size.rows * kRowBytes + size.payload) * std::clamp<std::size_t>(per_row / kLargeRow, 1, kMostLarger);
   const std::size_t rows = std::clamp<std::size_t>(bytes / (kRowBytes + per_row), 1, size.rows);
   return {static_cast<std::uint32_t>(rows), static_cast<std::uint32_t>(rows * per_row)};
 }
@@ -205,7 +229,28 @@ void DurableJournal::start_slab(SegmentSize size) {
   }
   filling_ = next;
   filled_ = 0;
-  sink_.reset(filling_->payload(), 0);
+  sink_.reset(filling_->payload(), 0, ++filling_number_);
+}
+
+/// Begins with a segment that holds the rows of another one as they are there; Events come behind them. Requires
+/// commit_mutex_.
+void DurableJournal::take_over(SegmentContents segment) {
+  const auto rows = static_cast<std::uint32_t>(segment.rows.size());
+  // What was read behind the last sound row is no part of it: bodies follow each other without a gap.
+  const std::uint32_t payload = segment.rows.back().offset + segment.rows.back().length;
+  const SegmentSize& more = options_.first_segment;
+  appended_ = segment.header.first_seq - 1;
+  start_slab({std::max(rows, std::min(rows + more.rows, options_.largest_segment.rows)),
+              std::max(payload, std::min(payload + more.payload, options_.largest_segment.payload))});
+  std::copy(segment.rows.begin(), segment.rows.end(), &filling_->row(0));
+  std::copy_n(segment.payload.begin(), payload, filling_->payload().begin());
+  filled_ = rows;
+  appended_ += rows;
+  sink_.reset(filling_->payload(), payload, filling_number_);
+  filling_->publish(rows);
+  taken_over_ = rows;
+  texts_from_ = segment.header.texts_from;
+  previous_crc_ = segment.header.previous_crc;
 }
 
 std::unique_ptr<Slab> DurableJournal::obtain_slab(SegmentSize size) {
@@ -232,12 +277,12 @@ std::unique_ptr<Slab> DurableJournal::obtain_slab(SegmentSize size) {
   return std::make_unique<Slab>(size);
 }
 
-/// Gives the rows that are complete to the consumer, after the blobs that they name.
+/// Gives the rows that are complete to the consumer, after the long texts that they name.
 void DurableJournal::publish() {
-  if (!sink_.blobs().empty()) {
+  if (!sink_.texts().empty()) {
     const std::lock_guard lock(slab_mutex_);
-    std::move(sink_.blobs().begin(), sink_.blobs().end(), std::back_inserter(blobs_));
-    sink_.blobs().clear();
+    std::move(sink_.texts().begin(), sink_.texts().end(), std::back_inserter(filling_->texts()));
+    sink_.texts().clear();
   }
   filling_->publish(filled_);
 }
@@ -265,9 +310,7 @@ Result<bool> DurableJournal::commit_locked() {
   const std::uint32_t ready = slab->ready();
   if (committed_rows_ < ready) {
     const std::uint32_t to = std::min(ready, committed_rows_ + kMostRowsPerCommit);
-    if (const auto done = commit_rows(*slab, committed_rows_, to); !done) {
-      return tl::unexpected<Error>(done.error());
-    }
+    TRY(commit_rows(*slab, committed_rows_, to));
     return true;
   }
   if (!closed) {
@@ -281,32 +324,21 @@ Result<bool> DurableJournal::commit_locked() {
   slab_freed_.notify_all();
   // Without syncs of its own, a segment becomes durable when the next one begins.
   if (options_.sync == Sync::none) {
-    if (const auto done = file_->sync(); !done) {
-      return tl::unexpected<Error>(done.error());
-    }
+    auto done = text_file_ != nullptr ? text_file_->sync() : Result<void>();
+    done = done ? file_->sync() : done;
+    TRY(done);
   }
-  if (const auto done = next_segment(); !done) {
-    return tl::unexpected<Error>(done.error());
-  }
+  TRY(next_segment());
   return true;
 }
 
 Result<void> DurableJournal::commit_rows(Slab& slab, std::uint32_t from, std::uint32_t to) {
-  if (const auto done = write_blobs(); !done) {
-    return done;
-  }
-  const std::span<const std::byte> payload = slab.payload();
   for (std::uint32_t i = from; i < to; ++i) {
-    Row& row = slab.row(i);
-    row.place = static_cast<std::uint16_t>(i - from);
-    row.crc = row_crc(row, payload.subspan(row.offset, row.length), file_->salt());
+    slab.row(i).place = static_cast<std::uint16_t>(i - from);
   }
-  const Row& first = slab.row(from);
-  const Row& last = slab.row(to - 1);
-  auto done =
-      file_->write_payload(payload.subspan(first.offset, last.offset + last.length - first.offset), first.offset);
+  auto done = write_texts(slab);
   if (done) {
-    done = file_->write_rows(std::as_bytes(slab.rows(from, to)), from);
+    done = write_rows(*file_, slab, from, to);
   }
   if (done && options_.sync != Sync::none) {
     done = file_->sync();
@@ -314,6 +346,7 @@ Result<void> DurableJournal::commit_rows(Slab& slab, std::uint32_t from, std::ui
   if (!done) {
     return done;
   }
+  const Row& last = slab.row(to - 1);
   committed_rows_ = to;
   previous_crc_ = last.crc;
   durable_.store(last.seq, std::memory_order_release);
@@ -324,28 +357,42 @@ Result<void> DurableJournal::commit_rows(Slab& slab, std::uint32_t from, std::ui
   return {};
 }
 
-Result<void> DurableJournal::write_blobs() {
-  std::vector<Blob> blobs;
+Result<void> DurableJournal::write_rows(SegmentFile& file, Slab& slab, std::uint32_t from, std::uint32_t to) {
+  const std::span<const std::byte> payload = slab.payload();
+  for (std::uint32_t i = from; i < to; ++i) {
+    Row& row = slab.row(i);
+    row.crc = row_crc(row, payload.subspan(row.offset, row.length), file.salt());
+  }
+  const Row& first = slab.row(from);
+  const Row& last = slab.row(to - 1);
+  const auto done =
+      file.write_payload(payload.subspan(first.offset, last.offset + last.length - first.offset), first.offset);
+  return done ? file.write_rows(std::as_bytes(slab.rows(from, to)), from) : done;
+}
+
+/// Makes durable what the rows that are about to be written name.
+Result<void> DurableJournal::write_texts(Slab& slab) {
+  std::vector<LongText> texts;
   {
     const std::lock_guard lock(slab_mutex_);
-    blobs.swap(blobs_);
+    texts.swap(slab.texts());
   }
-  for (const Blob& blob : blobs) {
-    if (const auto done = store_blob(*options_.files, start_.folder, blob); !done) {
-      return done;
-    }
+  if (texts.empty()) {
+    return {};
   }
-  return {};
+  if (text_file_ == nullptr) {
+    text_file_ = TRY(TextFile::create(*options_.files, start_.folder, file_->number()));
+  }
+  const auto done = text_file_->write(texts);
+  return done && options_.sync != Sync::none ? text_file_->sync() : done;
 }
 
 /// Begins the file of the slab that is now in front. Requires that all before it is durable.
 Result<void> DurableJournal::next_segment() {
-  SegmentSize size;
-  SequenceNumber first_seq = 0;
+  Slab* slab = nullptr;
   {
     const std::lock_guard lock(slab_mutex_);
-    size = slabs_.front()->size();
-    first_seq = slabs_.front()->first_seq();
+    slab = slabs_.front().get();
   }
   if (options_.check_owner) {
     if (const auto owner = options_.check_owner(); !owner) {
@@ -353,16 +400,24 @@ Result<void> DurableJournal::next_segment() {
     }
   }
   const std::uint64_t number = current_segment_.load() + 1;
-  auto file = prepared_segment(number, size);
-  if (!file) {
-    return tl::unexpected<Error>(file.error());
+  auto file = TRY(prepared_segment(number, slab->size()));
+  if (taken_over_ > 0) {
+    if (const auto done = write_rows(*file, *slab, 0, taken_over_); !done) {
+      return done;
+    }
   }
   const std::int64_t now = options_.now ? options_.now() : 0;
-  if (const auto done = (*file)->activate(first_seq, previous_crc_, options_.sync, now); !done) {
+  const auto done = file->activate(slab->first_seq(), previous_crc_, std::min(number, texts_from_), options_.sync, now);
+  if (!done) {
     return done;
   }
-  file_ = std::move(*file);
-  committed_rows_ = 0;
+  file_ = std::move(file);
+  text_file_.reset();
+  committed_rows_ = std::exchange(taken_over_, 0);
+  texts_from_ = UINT64_MAX;
+  if (committed_rows_ > 0) {
+    previous_crc_ = slab->row(committed_rows_ - 1).crc;
+  }
   next_requested_ = false;
   current_segment_.store(number);
   return {};
@@ -473,11 +528,8 @@ Result<std::unique_ptr<SegmentFile>> DurableJournal::prepared_segment(std::uint6
       // It could not be made then; perhaps there is room now.
     }
   }
-  const auto form = templates_.find(size);
-  if (!form) {
-    return tl::unexpected<Error>(form.error());
-  }
-  return SegmentFile::prepare(*options_.files, start_.folder, **form, number);
+  const auto form = TRY(templates_.find(size));
+  return SegmentFile::prepare(*options_.files, start_.folder, *form, number);
 }
 
 }  // namespace lockstep::journal

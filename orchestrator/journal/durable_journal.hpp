@@ -23,7 +23,9 @@
 #include "journal/files.hpp"
 #include "journal/journal.hpp"
 #include "journal/segment_file.hpp"
+#include "journal/segment_reader.hpp"
 #include "journal/slab.hpp"
+#include "journal/texts.hpp"
 
 namespace lockstep::journal {
 
@@ -71,8 +73,10 @@ SegmentSize shaped(SegmentSize size, std::size_t payload_per_row);
 
 class DurableJournal final : public Journal {
  public:
-  /// Writes the first segment. Everything before `start.next_seq` must be durable.
-  static Result<std::unique_ptr<DurableJournal>> create(const JournalStart& start, JournalOptions options);
+  /// Writes the first segment. Everything before `start.next_seq` must be durable, but for the rows of the segment
+  /// `taken_over`, if there are any: with the first segment, which begins with them, they are.
+  static Result<std::unique_ptr<DurableJournal>> create(const JournalStart& start, JournalOptions options,
+                                                        SegmentContents taken_over = {});
   DurableJournal(const DurableJournal&) = delete;
   DurableJournal& operator=(const DurableJournal&) = delete;
   /// Makes durable what was appended, unless the journal has failed.
@@ -80,6 +84,10 @@ class DurableJournal final : public Journal {
 
   // The loop's thread only.
   SequenceNumber append(std::vector<engine::Event>& events) override;
+  /// A row that is no Event, in a journal of another kind: `put` fills it and writes its body as encode_event() does,
+  /// perhaps more than once.
+  using PutRow = std::function<void(Row& row, Sink& sink)>;
+  SequenceNumber append(const PutRow& put);
   SequenceNumber durable() override;
   std::optional<Error> failure() const override;
   /// Everything appended is durable when it returns. Commits in the caller's own thread unless a commit is under way,
@@ -102,9 +110,13 @@ class DurableJournal final : public Journal {
   DurableJournal(const JournalStart& start, JournalOptions options);
 
   // Producer: the loop's thread.
-  bool try_encode(const engine::Event& event);
-  bool encode(const engine::Event& event);
+  template <class Put>
+  bool try_encode(const Put& put);
+  template <class Put>
+  void encode(const Put& put);
+  SequenceNumber hand_over(SequenceNumber last);
   void start_slab(SegmentSize size);
+  void take_over(SegmentContents segment);
   std::unique_ptr<Slab> obtain_slab(SegmentSize size);
   void publish();
 
@@ -112,7 +124,8 @@ class DurableJournal final : public Journal {
   bool commit_some();
   Result<bool> commit_locked();
   Result<void> commit_rows(Slab& slab, std::uint32_t from, std::uint32_t to);
-  Result<void> write_blobs();
+  Result<void> write_rows(SegmentFile& file, Slab& slab, std::uint32_t from, std::uint32_t to);
+  Result<void> write_texts(Slab& slab);
   Result<void> next_segment();
   void stop_for_good(const Error& error);
 
@@ -134,6 +147,7 @@ class DurableJournal final : public Journal {
   Sink sink_;
   Slab* filling_ = nullptr;  // the last of slabs_
   std::uint32_t filled_ = 0;
+  std::uint64_t filling_number_;     // of its segment
   SegmentSize nominal_;              // of the next slab, before it is shaped
   std::size_t payload_per_row_ = 0;  // as Events had it; 0: not known yet
 
@@ -145,16 +159,18 @@ class DurableJournal final : public Journal {
   std::atomic<bool> failed_{false};
   std::atomic<std::uint64_t> current_segment_{0};
 
-  mutable std::mutex slab_mutex_;  // guards slabs_ (not what is in them), spare_, blobs_, failure_
+  mutable std::mutex slab_mutex_;  // guards slabs_ (and their texts, but not their rows), spare_, failure_
   std::condition_variable slab_freed_;
   std::deque<std::unique_ptr<Slab>> slabs_;  // front: being committed; back: being filled
   std::unique_ptr<Slab> spare_;
-  std::vector<Blob> blobs_;
   std::optional<Error> failure_;
 
   std::mutex commit_mutex_;  // guards what follows
   std::unique_ptr<SegmentFile> file_;
-  std::uint32_t committed_rows_ = 0;  // of the front slab
+  std::unique_ptr<TextFile> text_file_;    // of the same segment; null: it has no long texts yet
+  std::uint32_t committed_rows_ = 0;       // of the front slab
+  std::uint32_t taken_over_ = 0;           // rows of the first slab that the first file begins with
+  std::uint64_t texts_from_ = UINT64_MAX;  // of what was taken over
   std::uint32_t previous_crc_ = 0;
   bool next_requested_ = false;
 
@@ -170,11 +186,5 @@ class DurableJournal final : public Journal {
   std::thread preparing_thread_;
   std::thread commit_thread_;
 };
-
-/// Writes a blob's text at blobs/<digest> of the journal's `folder`, durably, unless it stands there.
-Result<void> store_blob(FileLayer& files, const std::string& folder, const Blob& blob);
-/// Reads one back; an error if it is not what its name says.
-Result<std::string> load_blob(const FileLayer& files, const std::string& folder, const Digest& digest,
-                              std::uint64_t length);
 
 }  // namespace lockstep::journal

@@ -3,12 +3,16 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <map>
 #include <thread>
 
 #include "journal/event_reader.hpp"
+#include "journal/journal_folder.hpp"
 #include "journal/test_disk.hpp"
 #include "journal/test_events.hpp"
+#include "journal/texts.hpp"
 
 namespace lockstep::journal {
 namespace {
@@ -106,19 +110,142 @@ TEST_F(OnSimulatedDisk, AnEventLargerThanASegmentGetsOneOfItsOwn) {
   EXPECT_EQ(fingerprint(events[2]), fingerprint(numbered_event(3, 100'000)));
 }
 
-TEST_F(OnSimulatedDisk, ALongTextIsAFileOfItsOwn) {
-  append(journal(), 1, 1, kLongestInlineText + 10);
+TEST_F(OnSimulatedDisk, LongTextsStandInOneFileBesideTheirSegment) {
+  append(journal(), 1, 3, kLongestInlineText + 10);
   ASSERT_TRUE(journal().sync());
   lose_power(CrashPolicy::none);
-  expect_events(*disk_, 1, kLongestInlineText + 10);
-  for (const std::string& path : disk_->paths()) {
-    if (path.find("/blobs/") != std::string::npos) {
-      disk_->flip(path, 1'000, 1);
-    }
-  }
+  expect_events(*disk_, 3, kLongestInlineText + 10);
+  EXPECT_EQ(disk_->list(kDiskFolder + "/texts").value(), std::vector<std::string>{"text-0000000001"});
+  disk_->flip(text_path(kDiskFolder, 1), kLongestInlineText + 1'000, 1);
   const auto events = read_all(*disk_);
   ASSERT_FALSE(events);
-  EXPECT_NE(events.error().message.find("blobs/"), std::string::npos) << events.error().message;
+  EXPECT_NE(events.error().message.find("texts/text-0000000001 is damaged: the text at"), std::string::npos)
+      << events.error().message;
+}
+
+/// Long texts in segment 1, then short ones in many more.
+class NeedlessTexts : public OnSimulatedDisk {
+ protected:
+  NeedlessTexts() {
+    append(journal(), 1, 3, kLongestInlineText + 10);
+    for (std::uint64_t i = 4; i <= 60; i += 3) {
+      append(journal(), i, i + 2);
+      EXPECT_TRUE(journal().sync());
+    }
+  }
+  bool stands(const std::string& name) { return disk_->exists(kDiskFolder + "/" + name).value(); }
+  void remove(std::uint64_t segment) {
+    EXPECT_TRUE(disk_->remove(fmt::format("{}/{}", kDiskFolder, segment_name(segment))));
+  }
+  void write_blob() {
+    EXPECT_TRUE(disk_->make_folder(kDiskFolder + "/blobs"));
+    EXPECT_TRUE(disk_->create(kDiskFolder + "/" + kBlob));
+  }
+
+  const std::string kText = "texts/text-0000000001";
+  const std::string kBlob = "blobs/" + std::string(64, 'a');
+};
+
+TEST_F(NeedlessTexts, StayWhileASegmentMayNameThem) {
+  remove_needless_texts(*disk_, kDiskFolder);
+  EXPECT_TRUE(stands(kText));
+  remove(2);  // not the one
+  remove_needless_texts(*disk_, kDiskFolder);
+  EXPECT_TRUE(stands(kText));
+  remove(1);
+  write_blob();
+  remove_needless_texts(*disk_, kDiskFolder);
+  EXPECT_FALSE(stands(kText));
+  EXPECT_FALSE(stands(kBlob));
+}
+
+TEST_F(NeedlessTexts, StayForTheNextOwnerWhoseSegmentNamesThem) {
+  append(journal(), 61, 62, kLongestInlineText + 10);
+  ASSERT_TRUE(journal().sync());
+  const std::uint64_t last = journal().current_segment();
+  start();  // it takes the rows of the last segment over
+  for (std::uint64_t number = 1; number <= last; ++number) {
+    remove(number);
+  }
+  remove_needless_texts(*disk_, kDiskFolder);
+  EXPECT_FALSE(stands(kText));
+  EXPECT_TRUE(stands("texts/" + text_name(last)));
+}
+
+TEST_F(NeedlessTexts, StayWhereNobodyCanTell) {
+  remove(1);
+  write_blob();
+  disk_->flip(fmt::format("{}/{}", kDiskFolder, segment_name(2)), 20, 1);
+  remove_needless_texts(*disk_, kDiskFolder);
+  EXPECT_TRUE(stands(kText));
+  EXPECT_TRUE(stands(kBlob));
+}
+
+TEST_F(NeedlessTexts, GoOnlyAfterWhatNamedThem) {
+  remove(1);
+  remove_needless_texts(*disk_, kDiskFolder);
+  EXPECT_FALSE(stands(kText));
+  lose_power(CrashPolicy::no_folders);
+  EXPECT_FALSE(stands(segment_name(1)));
+}
+
+TEST_F(NeedlessTexts, GoWithTheArchivesAndTheirCheckpoints) {
+  ASSERT_TRUE(run_->checkpointer->take(run_->engine));
+  ASSERT_TRUE(stands("archive/" + archive_name(1)));
+  remove_needless_texts(*disk_, kDiskFolder);
+  EXPECT_TRUE(stands(kText));
+  ASSERT_TRUE(disk_->remove(kDiskFolder + "/archive/" + archive_name(1)));
+  ASSERT_TRUE(run_->checkpointer->take(run_->engine));  // which looks after it
+  EXPECT_FALSE(stands(kText));
+}
+
+TEST_F(OnSimulatedDisk, TextsOfAnEventThatDidNotFitGoWithItToTheNextSegment) {
+  append(journal(), 1, 7);
+  append(journal(), 8, 12, kLongestInlineText + 10);  // the segment has room for eight
+  ASSERT_TRUE(journal().sync());
+  EXPECT_EQ(disk_->list(kDiskFolder + "/texts").value().size(), 2U);
+  const auto events = read_all(*disk_).value();
+  ASSERT_EQ(events.size(), 12U);
+  EXPECT_EQ(fingerprint(events[11]), fingerprint(numbered_event(12, kLongestInlineText + 10)));
+}
+
+TEST_F(OnSimulatedDisk, WhatASyncThatFailedHasLostTheNextOwnerSavesFromMemory) {
+  append(journal(), 1, 3);
+  ASSERT_TRUE(journal().sync());
+  append(journal(), 4, 5);
+  disk_->fail_at(disk_->operations() + 2, SimulatedDisk::Fault::io_error);  // payload, rows, sync
+  ASSERT_FALSE(journal().sync());
+  start();
+  ASSERT_EQ(run_->recovered.tail.next_seq, 6U) << "the system's memory still shows them";
+  EXPECT_EQ(journal().durable(), 5U);
+  lose_power(CrashPolicy::none);
+  expect_events(*disk_, 5);
+}
+
+TEST_F(OnSimulatedDisk, WhatIsKnownToBeDurableIsNotTakenOver) {
+  append(journal(), 1, 3);
+  ASSERT_TRUE(journal().sync());
+  start();
+  EXPECT_EQ(read_header(*disk_, segment_path(2)).value().first_seq, 1U) << "nobody knows";
+  ASSERT_TRUE(run_->checkpointer->take(run_->engine));
+  start();
+  EXPECT_EQ(read_header(*disk_, segment_path(3)).value().first_seq, 4U) << "the checkpoint says so";
+  append(journal(), 4, 5);
+  ASSERT_TRUE(journal().sync());
+  expect_events(*disk_, 5);
+}
+
+TEST_F(OnSimulatedDisk, OwnersThatFollowEachOtherFastDoNotMakeSegmentsGrow) {
+  for (std::uint64_t i = 1; i <= 60; i += 3) {
+    append(journal(), i, i + 2);
+    ASSERT_TRUE(journal().sync());
+    start();
+  }
+  expect_events(*disk_, 60);
+  const auto listed = list_journal(*disk_, kDiskFolder).value();
+  for (const auto& [number, place] : listed.segments) {
+    EXPECT_LE(read_header(*disk_, place.path).value().size.rows, 16U) << number;
+  }
 }
 
 TEST_F(OnSimulatedDisk, AfterPowerLossTheNextOwnerGoesOnWhereItEnded) {
@@ -322,6 +449,64 @@ TEST_F(OnSimulatedDisk, AReaderMayBeginLater) {
   EXPECT_EQ(reader.next().value()->seq, 33U);
 }
 
+/// Counts the bytes that are read of each file.
+class CountedReads final : public ForwardingFiles {
+ public:
+  using ForwardingFiles::ForwardingFiles;
+  Result<std::unique_ptr<File>> open_to_read(const std::string& path) const override {
+    auto file = ForwardingFiles::open_to_read(path);
+    return file ? std::unique_ptr<File>(new Counted(std::move(*file), read[path])) : std::move(file);
+  }
+  mutable std::map<std::string, std::uint64_t> read;
+
+ private:
+  class Counted final : public File {
+   public:
+    Counted(std::unique_ptr<File> file, std::uint64_t& read) : file_(std::move(file)), read_(read) {}
+    Result<void> write(std::span<const std::byte> bytes, std::uint64_t offset) override {
+      return file_->write(bytes, offset);
+    }
+    Result<std::size_t> read(std::span<std::byte> bytes, std::uint64_t offset) const override {
+      read_ += bytes.size();
+      return file_->read(bytes, offset);
+    }
+    Result<std::uint64_t> size() const override { return file_->size(); }
+    Result<void> sync() override { return file_->sync(); }
+
+   private:
+    std::unique_ptr<File> file_;
+    std::uint64_t& read_;
+  };
+};
+
+TEST_F(OnSimulatedDisk, AReaderOfAStretchReadsNoOtherSegments) {
+  append(journal(), 1, 900);
+  ASSERT_TRUE(journal().sync());
+  const std::size_t segments = list_journal(*disk_, kDiskFolder)->segments.size();
+  ASSERT_GT(segments, 50U);
+  for (const SequenceNumber first : {1, 13, 300, 450, 611, 890}) {
+    CountedReads files(*disk_);
+    ReadOptions options;
+    options.files = &files;
+    options.from = first;
+    options.until = first + 7;
+    options.execution = engine::ExecutionId{1};  // events 1, 4, 7, …
+    EventReader reader = EventReader::open(kDiskFolder, options).value();
+    std::vector<SequenceNumber> seen;
+    for (auto next = reader.next().value(); next; next = reader.next().value()) {
+      seen.push_back(next->seq);
+    }
+    const SequenceNumber least = first + (3 - (first - 1) % 3) % 3;
+    EXPECT_EQ(seen.front(), least);
+    EXPECT_EQ(seen.back(), least + (first + 7 - least) / 3 * 3);
+    EXPECT_FALSE(reader.next().value());
+    const auto whole = std::count_if(files.read.begin(), files.read.end(),
+                                     [](const auto& file) { return file.second > 10 * kHeaderBytes; });
+    EXPECT_LE(whole, 2) << "it lies in one segment, or in two";
+    EXPECT_LE(files.read.size(), 16U) << "and headers are not read one by one";
+  }
+}
+
 /// On the real file system, with threads.
 class OnDisk : public Test {
  protected:
@@ -343,6 +528,11 @@ TEST(Shape, GivesAsMuchPayloadAsEventsNeed) {
   EXPECT_EQ(wide.payload, wide.rows * 256);
   EXPECT_LE(wide.rows * kRowBytes + wide.payload, 128'000U);
   EXPECT_EQ(shaped({1, 64}, 100'000), (SegmentSize{1, 1'024}));
+  // But for large rows segments grow, to four times the size.
+  const SegmentSize large = shaped({1'000, 64'000}, 2'000);
+  EXPECT_EQ(large.payload, large.rows * 1'024);
+  EXPECT_GT(large.rows * kRowBytes + large.payload, 500'000U);
+  EXPECT_LE(large.rows * kRowBytes + large.payload, 512'000U);
 }
 
 TEST_F(OnDisk, SegmentsTakeTheShapeOfWhatIsAppended) {
@@ -368,7 +558,7 @@ TEST_F(OnDisk, SegmentsTakeTheShapeOfWhatIsAppended) {
   const std::uint32_t small = size_now().payload;
   EXPECT_LT(small, 64U * 64U);
   fill(700);
-  EXPECT_LT(size_now().rows, 20U);
+  EXPECT_LT(size_now().rows, 40U);
   EXPECT_GT(size_now().payload, 64U * 64U);
   fill(1);
   EXPECT_EQ(size_now(), (SegmentSize{64, small}));

@@ -109,6 +109,45 @@ constexpr Kind kind_of(const engine::RequestTaken*) {
 constexpr Kind kind_of(const engine::ExecutionRedriven*) {
   return {29, "ExecutionRedriven"};
 }
+constexpr Kind kind_of(const engine::WorkFailed*) {
+  return {30, "WorkFailed"};
+}
+constexpr Kind kind_of(const engine::MachineCreated*) {
+  return {31, "MachineCreated"};
+}
+constexpr Kind kind_of(const engine::MachineRevised*) {
+  return {32, "MachineRevised"};
+}
+constexpr Kind kind_of(const engine::MachineDeleted*) {
+  return {33, "MachineDeleted"};
+}
+constexpr Kind kind_of(const engine::ActivityCreated*) {
+  return {34, "ActivityCreated"};
+}
+constexpr Kind kind_of(const engine::ActivityDeleted*) {
+  return {35, "ActivityDeleted"};
+}
+constexpr Kind kind_of(const engine::TaskNoted*) {
+  return {36, "TaskNoted"};
+}
+constexpr Kind kind_of(const engine::MapRunStarted*) {
+  return {37, "MapRunStarted"};
+}
+constexpr Kind kind_of(const engine::MapRunRedriven*) {
+  return {38, "MapRunRedriven"};
+}
+constexpr Kind kind_of(const engine::MapRunProgress*) {
+  return {39, "MapRunProgress"};
+}
+constexpr Kind kind_of(const engine::MapRunSucceeded*) {
+  return {40, "MapRunSucceeded"};
+}
+constexpr Kind kind_of(const engine::MapRunFailed*) {
+  return {41, "MapRunFailed"};
+}
+constexpr Kind kind_of(const engine::MapRunAborted*) {
+  return {42, "MapRunAborted"};
+}
 
 // All fields of a body, in the order in which they are written. A new one goes to the end.
 template <class T>
@@ -117,8 +156,8 @@ auto fields(T& /*body*/) {
   return std::tuple<>();
 }
 auto fields(engine::ExecutionStarted& body) {
-  auto& [identity, machine, input] = body;
-  return std::tie(identity, machine, input);
+  auto& [identity, machine, input, origin, request] = body;
+  return std::tie(identity, machine, input, origin, request);
 }
 auto fields(engine::ExecutionSucceeded& body) {
   auto& [output] = body;
@@ -129,8 +168,8 @@ auto fields(engine::ExecutionFailed& body) {
   return std::tie(error, cause);
 }
 auto fields(engine::ExecutionAborted& body) {
-  auto& [error, cause] = body;
-  return std::tie(error, cause);
+  auto& [error, cause, request] = body;
+  return std::tie(error, cause, request);
 }
 auto fields(engine::StateEntered& body) {
   auto& [state, input] = body;
@@ -149,20 +188,20 @@ auto fields(engine::TaskScheduled& body) {
   return std::tie(count, parameters, timeout, heartbeat, token, credentials);
 }
 auto fields(engine::TaskStarted& body) {
-  auto& [earlier_us] = body;
-  return std::tie(earlier_us);
+  auto& [earlier_us, worker, request] = body;
+  return std::tie(earlier_us, worker, request);
 }
 auto fields(engine::TaskSubmitted& body) {
   auto& [output] = body;
   return std::tie(output);
 }
 auto fields(engine::TaskSucceeded& body) {
-  auto& [result, usage] = body;
-  return std::tie(result, usage.cpu_us, usage.max_rss_kib, usage.rank);
+  auto& [result, usage, request] = body;
+  return std::tie(result, usage.cpu_us, usage.max_rss_kib, usage.rank, request);
 }
 auto fields(engine::TaskFailed& body) {
-  auto& [error, cause, usage] = body;
-  return std::tie(error, cause, usage.cpu_us, usage.max_rss_kib, usage.rank);
+  auto& [error, cause, usage, request] = body;
+  return std::tie(error, cause, usage.cpu_us, usage.max_rss_kib, usage.rank, request);
 }
 auto fields(engine::TaskTimedOut& body) {
   auto& [heartbeat, usage] = body;
@@ -213,8 +252,60 @@ auto fields(engine::RequestTaken& body) {
   return std::tie(request, verdict);
 }
 auto fields(engine::ExecutionRedriven& body) {
-  auto& [count] = body;
-  return std::tie(count);
+  auto& [count, request, machine, revision] = body;
+  return std::tie(count, request, machine, revision);
+}
+auto fields(engine::HeartbeatReceived& body) {
+  auto& [request] = body;
+  return std::tie(request);
+}
+auto fields(engine::TaskNoted& body) {
+  auto& [note] = body;
+  return std::tie(note);
+}
+auto fields(engine::MapRunStarted& body) {
+  auto& [count, arn, parameters] = body;
+  return std::tie(count, arn, parameters);
+}
+auto fields(engine::MapRunRedriven& body) {
+  auto& [count, arn, redrives] = body;
+  return std::tie(count, arn, redrives);
+}
+auto fields(engine::MapRunProgress& body) {
+  auto& [children, note] = body;
+  return std::tie(children, note);
+}
+auto fields(engine::MapRunSucceeded& body) {
+  auto& [result] = body;
+  return std::tie(result);
+}
+auto fields(engine::MapRunFailed& body) {
+  auto& [error, cause] = body;
+  return std::tie(error, cause);
+}
+auto fields(engine::WorkFailed& body) {
+  auto& [error, cause, catchable] = body;
+  return std::tie(error, cause, catchable);
+}
+auto fields(engine::MachineCreated& body) {
+  auto& [arn, name, type, content, request] = body;
+  return std::tie(arn, name, type, content, request);
+}
+auto fields(engine::MachineRevised& body) {
+  auto& [arn, revision, content, request] = body;
+  return std::tie(arn, revision, content, request);
+}
+auto fields(engine::MachineDeleted& body) {
+  auto& [arn, request] = body;
+  return std::tie(arn, request);
+}
+auto fields(engine::ActivityCreated& body) {
+  auto& [arn, name, settings, request] = body;
+  return std::tie(arn, name, settings, request);
+}
+auto fields(engine::ActivityDeleted& body) {
+  auto& [arn, request] = body;
+  return std::tie(arn, request);
 }
 
 template <class Body>
@@ -246,11 +337,14 @@ constexpr auto kReaders = make_readers(static_cast<const engine::EventBody*>(nul
 static_assert(std::variant_size_v<engine::EventBody> + 1 == kKinds, "two kinds share a number, or one is left out");
 
 constexpr auto kKindNames = [] {
-  std::array<hdf5::NamedValue, kKinds> names{};
+  std::array<hdf5::NamedValue, kKinds + 3> names{};
   names[0] = {0, "none"};
   for (std::uint16_t i = 1; i < kKinds; ++i) {
     names[i] = {i, kReaders[i].name};
   }
+  names[kKinds] = {kFirstSpoolKind, "Begun"};
+  names[kKinds + 1] = {kFirstSpoolKind + 1, "Withdrawn"};
+  names[kKinds + 2] = {kFirstSpoolKind + 2, "Ended"};
   return names;
 }();
 
@@ -304,6 +398,13 @@ void encode_event(const engine::Event& event, Row& row, Sink& sink) {
   row.length = static_cast<std::uint32_t>(sink.size() - start);
 }
 
+Result<Source> body_of(const Row& row, std::span<const std::byte> payload, SourceContext& context, ValueCache& values) {
+  if (row.offset > payload.size() || row.length > payload.size() - row.offset) {
+    return fail(ErrorKind::io, fmt::format("the body of event {} lies outside its segment", row.seq));
+  }
+  return Source(payload, row.offset, row.length, context, values);
+}
+
 Result<engine::Event> decode_event(const Row& row, std::span<const std::byte> payload, SourceContext& context,
                                    ValueCache& values) {
   if (row.kind >= kKinds || kReaders[row.kind].read == nullptr) {
@@ -311,9 +412,7 @@ Result<engine::Event> decode_event(const Row& row, std::span<const std::byte> pa
                                            "version wrote it",
                                            row.seq, row.kind));
   }
-  if (row.offset > payload.size() || row.length > payload.size() - row.offset) {
-    return fail(ErrorKind::io, fmt::format("the body of event {} lies outside its segment", row.seq));
-  }
+  auto source = TRY(body_of(row, payload, context, values));
   engine::Event event;
   event.execution = engine::ExecutionId{row.execution};
   event.strand = engine::StrandId{row.strand};
@@ -321,7 +420,6 @@ Result<engine::Event> decode_event(const Row& row, std::span<const std::byte> pa
   event.time = Timestamp{row.time_us};
   event.id = row.id;
   event.previous = row.previous;
-  Source source(payload, row.offset, row.length, context, values);
   kReaders[row.kind].read(source, event.body);
   if (!source.problem().empty()) {
     return fail(ErrorKind::io, fmt::format("event {} cannot be read: {}", row.seq, source.problem()));
@@ -331,13 +429,6 @@ Result<engine::Event> decode_event(const Row& row, std::span<const std::byte> pa
 
 std::string_view kind_name(std::uint16_t kind) {
   return kind < kKinds ? kReaders[kind].name : std::string_view();
-}
-
-bool is_ending(const engine::EventBody& body) {
-  return std::holds_alternative<engine::ExecutionSucceeded>(body) ||
-         std::holds_alternative<engine::ExecutionFailed>(body) ||
-         std::holds_alternative<engine::ExecutionTimedOut>(body) ||
-         std::holds_alternative<engine::ExecutionAborted>(body);
 }
 
 }  // namespace lockstep::journal

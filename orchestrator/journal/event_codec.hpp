@@ -42,14 +42,17 @@ const hdf5::RowType& row_type();
 /// is of use.
 void encode_event(const engine::Event& event, Row& row, Sink& sink);
 
+/// From here on, kinds are those of the rows of a worker's spool (mpi_worker/spool_record.hpp).
+inline constexpr std::uint16_t kFirstSpoolKind = 1000;
+
+/// The body of `row` in `payload`. The error: it does not lie there.
+Result<Source> body_of(const Row& row, std::span<const std::byte> payload, SourceContext& context, ValueCache& values);
+
 /// The Event of `row`, its body in `payload`. The error says what is wrong.
 Result<engine::Event> decode_event(const Row& row, std::span<const std::byte> payload, SourceContext& context,
                                    ValueCache& values);
 
 /// "TaskScheduled", …; empty for a number that no kind has.
 std::string_view kind_name(std::uint16_t kind);
-
-/// Whether this is the last Event of an execution.
-bool is_ending(const engine::EventBody& body);
 
 }  // namespace lockstep::journal

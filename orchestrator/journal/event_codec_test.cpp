@@ -19,14 +19,19 @@ using engine::Event;
 class Bodies : public testing::Test {
  protected:
   Bodies() : buffer_(4U << 20) {
-    sink_.reset(buffer_, 0);
-    context_.blob = [this](const Digest& digest, std::uint64_t length) -> Result<std::string> {
-      for (const Blob& blob : sink_.blobs()) {
-        const std::string text = blob.is_value ? blob.value.to_text() : blob.text;
-        if (blob.digest == digest && text.size() == length) {
+    sink_.reset(buffer_, 0, 7);
+    context_.text = [this](const TextPlace& place, std::uint64_t length) -> Result<std::string> {
+      for (const LongText& one : sink_.texts()) {
+        std::string scratch;
+        const std::string text(one.view(scratch));
+        if (place.file == 7 && one.offset == place.offset && text.size() == length &&
+            crc32c(std::as_bytes(std::span(text))) == place.crc) {
           return text;
         }
       }
+      return fail(ErrorKind::io, "no such text");
+    };
+    context_.blob = [](const Digest&, std::uint64_t) -> Result<std::string> {
       return fail(ErrorKind::io, "no such blob");
     };
   }
@@ -65,6 +70,15 @@ TEST_F(Bodies, EveryKindOfEventComesBackAsItWas) {
 }
 
 TEST_F(Bodies, FieldsComeBackAsTheyWere) {
+  const auto started = std::get<engine::ExecutionStarted>(read(write(one_of_each()[0])).value().body);
+  EXPECT_EQ(started.origin.type, engine::ExecutionType::express);
+  EXPECT_EQ(started.origin.revision, 4U);
+  const engine::ChildOrigin& child = *started.origin.child;
+  EXPECT_EQ(child.parent, (engine::DispatchId{engine::ExecutionId{7}, engine::StrandId{2}, 3, 1}));
+  EXPECT_EQ(child.item->value.to_text(), "[4]");
+  EXPECT_EQ(child.item->source, "STATE_DATA");
+  EXPECT_EQ(child.variables.at(0).value.to_text(), "1e400");
+  EXPECT_EQ(started.request, "from node 7");
   const auto scheduled = std::get<engine::TaskScheduled>(read(write(one_of_each()[8])).value().body);
   EXPECT_EQ(scheduled.count, 3U);
   EXPECT_EQ(scheduled.parameters.to_text(), R"({"deep":[[["x"]]]})");
@@ -116,16 +130,16 @@ TEST_F(Bodies, ADefinitionIsStoredOnceAndCompiledOnce) {
   EXPECT_EQ(a, b);
 }
 
-TEST_F(Bodies, LongTextsGoToBlobs) {
+TEST_F(Bodies, LongTextsStandBeside) {
   const Value longest = Value::from_text('"' + std::string(kLongestInlineText - 2, 'x') + '"').value();
   EXPECT_GT(write(entered(longest)).length, kLongestInlineText);
-  EXPECT_TRUE(sink_.blobs().empty());
+  EXPECT_TRUE(sink_.texts().empty());
   const Value longer = Value::from_text('"' + std::string(kLongestInlineText - 1, 'x') + '"').value();
   const Row row = write(entered(longer));
   EXPECT_LT(row.length, 50U);
-  ASSERT_EQ(sink_.blobs().size(), 1U);
+  ASSERT_EQ(sink_.texts().size(), 1U);
   const Row again = write(entered(longer));
-  EXPECT_EQ(sink_.blobs().size(), 1U);
+  EXPECT_EQ(sink_.texts().size(), 1U);
   EXPECT_EQ(std::get<engine::StateEntered>(read(row).value().body).input.to_text(), longer.to_text());
   EXPECT_EQ(std::get<engine::StateEntered>(read(again).value().body).input.to_text(), longer.to_text());
 }
@@ -158,6 +172,18 @@ TEST_F(Bodies, ABodyOfAnOlderVersionLacksTheLastFields) {
   const auto failed = std::get<engine::TaskFailed>(read(row).value().body);
   EXPECT_EQ(failed.error, "Oops");
   EXPECT_EQ(failed.cause, std::nullopt);
+}
+
+TEST_F(Bodies, AnExecutionOfAnOlderVersionIsStandardAndOfNoOther) {
+  Event event = one_of_each()[0];
+  auto& body = std::get<engine::ExecutionStarted>(event.body);
+  body = {body.identity, body.machine, body.input};
+  Row row = write(event);
+  row.length -= 4;  // type, revision, child, request
+  const auto started = std::get<engine::ExecutionStarted>(read(row).value().body);
+  EXPECT_EQ(started.input.to_text(), R"({"n": 1})");
+  EXPECT_EQ(started.origin.type, engine::ExecutionType::standard);
+  EXPECT_EQ(started.origin.child, nullptr);
 }
 
 TEST_F(Bodies, AKindFromTheFutureIsRefused) {
@@ -240,6 +266,28 @@ TEST(ExecutionCodec, RefusesAStrandThatIsItsOwnAncestor) {
     ValueCache values;
     Source source(sink.bytes(), 0, sink.size(), context, values);
     EXPECT_EQ(decode_execution(source) != nullptr, parent == 0) << source.problem();
+  }
+}
+
+TEST(GrowingSink, WritesEachTextOnceHoweverFarApart) {
+  constexpr int kTexts = 50'000;
+  constexpr std::size_t kLength = 600;
+  GrowingSink sink;
+  for (int round = 0; round < 2; ++round) {
+    for (int i = 0; i < kTexts; ++i) {
+      sink.put(fmt::format("{:0600}", i));
+    }
+  }
+  EXPECT_LT(sink.size(), kTexts * kLength * 3 / 2) << "the table remembers few of the first round";
+  SourceContext context;
+  ValueCache values;
+  Source source(sink.bytes(), 0, sink.size(), context, values);
+  for (int round = 0; round < 2; ++round) {
+    for (int i = 0; i < kTexts; ++i) {
+      std::string text;
+      source.get(text);
+      ASSERT_EQ(text, fmt::format("{:0600}", i)) << source.problem();
+    }
   }
 }
 

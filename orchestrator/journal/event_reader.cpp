@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "journal/durable_journal.hpp"
+#include "journal/texts.hpp"
 
 namespace lockstep::journal {
 
@@ -29,11 +29,7 @@ struct EventReader::State {
   std::optional<Error> error;
 
   Result<void> look() {
-    auto found = list_journal(*options.files, folder);
-    if (!found) {
-      return tl::unexpected<Error>(found.error());
-    }
-    listed = std::move(*found);
+    listed = TRY(list_journal(*options.files, folder));
     return {};
   }
 
@@ -44,15 +40,14 @@ struct EventReader::State {
       const auto found = listed.segments.find(segment_number);
       if (found != listed.segments.end()) {
         auto result = reader(*options.files, found->second.path);
-        if (result || looked || options.files->exists(found->second.path)) {
+        const auto stands = result ? Result<bool>(true) : options.files->exists(found->second.path);
+        if (looked || !stands || *stands) {
           return result;
         }
       } else if (looked) {
         return fail(ErrorKind::io, fmt::format("{}/{} is missing", folder, segment_name(segment_number)));
       }
-      if (const auto done = look(); !done) {
-        return tl::unexpected<Error>(done.error());
-      }
+      TRY(look());
     }
   }
 
@@ -60,9 +55,7 @@ struct EventReader::State {
   Result<std::optional<std::pair<std::uint64_t, Header>>> find_next(std::uint64_t after) {
     auto next = listed.segments.upper_bound(after);
     if (next == listed.segments.end()) {
-      if (const auto done = look(); !done) {
-        return tl::unexpected<Error>(done.error());
-      }
+      TRY(look());
       next = listed.segments.upper_bound(after);
       if (next == listed.segments.end()) {
         return std::nullopt;
@@ -72,11 +65,8 @@ struct EventReader::State {
     if (after != 0 && found != after + 1) {
       return fail(ErrorKind::io, fmt::format("{} has a hole: segment {} is missing", folder, after + 1));
     }
-    const auto header = with_file<Header>(found, read_header);
-    if (!header) {
-      return tl::unexpected<Error>(header.error());
-    }
-    return std::pair(found, *header);
+    const auto header = TRY(with_file<Header>(found, read_header));
+    return std::pair(found, header);
   }
 
   Result<void> open_first();
@@ -94,52 +84,57 @@ Result<void> EventReader::State::open_first() {
   for (const auto& [segment_number, place] : listed.segments) {
     numbers.push_back(segment_number);
   }
-  std::optional<std::uint64_t> start;
-  for (auto it = numbers.rbegin(); it != numbers.rend(); ++it) {
-    start = *it;
-    const auto header = with_file<Header>(*it, read_header);
+  if (numbers.empty()) {
+    return {};
+  }
+  // The last that begins no later. Most look near the end, so steps from there grow. Where a header that may not be
+  // needed cannot be read, one by one.
+  std::size_t low = 0;
+  std::size_t high = numbers.size();
+  for (std::size_t step = 1; low < high; step *= 2) {
+    const std::size_t middle = step == 0 ? high - 1 : std::max(low + (high - low) / 2, high - std::min(step, high));
+    const auto header = with_file<Header>(numbers[middle], read_header);
+    if (!header && middle != high - 1) {
+      step = 0;
+      continue;
+    }
     if (!header) {
       return tl::unexpected<Error>(header.error());
     }
-    tail.next_seq = header->first_seq;
-    tail.previous_crc = header->previous_crc;
     if (header->first_seq <= options.from) {
-      break;
+      low = middle + 1;
+    } else {
+      high = middle;
     }
   }
-  if (!start) {
-    return {};
-  }
+  const std::uint64_t start = numbers[low == 0 ? 0 : low - 1];
+  const auto header = TRY(with_file<Header>(start, read_header));
+  tail.next_seq = header.first_seq;
+  tail.previous_crc = header.previous_crc;
   if (options.from != 0 && tail.next_seq > options.from) {
     return fail(ErrorKind::io, fmt::format("{} has a hole: it begins with event {}, and event {} is needed", folder,
                                            tail.next_seq, options.from));
   }
-  return load(*start);
+  return load(start);
 }
 
 /// Goes on to the segment after the present one; false if there is none yet.
 Result<bool> EventReader::State::open_next() {
-  const auto next = find_next(number);
+  const auto next = TRY(find_next(number));
   if (!next) {
-    return tl::unexpected<Error>(next.error());
-  }
-  if (!*next) {
     return false;
   }
-  const auto done = load((*next)->first);
-  return done ? Result<bool>(true) : tl::unexpected<Error>(done.error());
+  TRY(load(next->first));
+  return true;
 }
 
 /// Makes segment `segment_number`, which is the present one or the one to go on with, the present one as it now is.
 Result<void> EventReader::State::load(std::uint64_t segment_number) {
   // First the successor, then the rows: where there is one, the rows are complete.
-  const auto next = find_next(segment_number);
-  if (!next) {
-    return tl::unexpected<Error>(next.error());
-  }
+  const auto next = TRY(find_next(segment_number));
   Result<SegmentContents> contents = with_file<SegmentContents>(segment_number, read_segment);
   for (int look = 1; contents; ++look) {
-    const auto good = judge(*contents, *next);
+    const auto good = judge(*contents, next);
     if (good && *good) {
       break;
     }
@@ -167,7 +162,7 @@ Result<void> EventReader::State::load(std::uint64_t segment_number) {
     values.clear();
   }
   segment = std::move(*contents);
-  sealed = next->has_value();
+  sealed = next.has_value();
   fresh = true;
   return {};
 }
@@ -202,21 +197,14 @@ Result<EventReader> EventReader::open(const std::string& folder, const ReadOptio
   auto state = std::make_unique<State>();
   state->folder = folder;
   state->options = options;
-  state->context.blob = [files = options.files, folder](const Digest& digest, std::uint64_t length) {
-    return load_blob(*files, folder, digest, length);
-  };
-  if (const auto done = state->open_first(); !done) {
-    return tl::unexpected<Error>(done.error());
-  }
+  read_texts(state->context, *options.files, folder);
+  TRY(state->open_first());
   return EventReader(std::move(state));
 }
 
 Result<std::optional<RecordedEvent>> EventReader::next() {
-  const auto row = next_row();
+  const auto row = TRY(next_row());
   if (!row) {
-    return tl::unexpected<Error>(row.error());
-  }
-  if (!*row) {
     return std::nullopt;
   }
   auto event = decode();
@@ -224,7 +212,7 @@ Result<std::optional<RecordedEvent>> EventReader::next() {
     state_->error = event.error();
     return tl::unexpected<Error>(event.error());
   }
-  return RecordedEvent{(*row)->seq, std::move(*event)};
+  return RecordedEvent{row->seq, std::move(*event)};
 }
 
 Result<std::optional<Row>> EventReader::next_row() {
@@ -247,6 +235,9 @@ Result<std::optional<Row>> EventReader::next_row() {
     }
     if (state.row >= state.segment.rows.size()) {
       if (state.sealed) {
+        if (state.segment.next_seq() > state.options.until) {
+          return std::nullopt;
+        }
         if (const auto opened = state.open_next(); !opened) {
           return give_up(opened.error());
         }
@@ -264,7 +255,11 @@ Result<std::optional<Row>> EventReader::next_row() {
       }
       continue;
     }
-    const Row& row = state.segment.rows[state.row++];
+    const Row& row = state.segment.rows[state.row];
+    if (row.seq > state.options.until) {
+      return std::nullopt;
+    }
+    ++state.row;
     state.tail.next_seq = row.seq + 1;
     state.tail.previous_crc = row.crc;
     if (row.seq < state.options.from ||
@@ -286,6 +281,23 @@ Result<engine::Event> EventReader::decode() {
 
 const Tail& EventReader::tail() const {
   return state_->tail;
+}
+
+SegmentContents EventReader::take_last() {
+  return std::move(state_->segment);
+}
+
+Result<void> read_events(const std::string& folder, const ReadOptions& options,
+                         const std::function<void(RecordedEvent&)>& take) {
+  auto reader = EventReader::open(folder, options);
+  while (reader) {
+    auto next = TRY(reader->next());
+    if (!next) {
+      return {};
+    }
+    take(*next);
+  }
+  return tl::unexpected<Error>(reader.error());
 }
 
 }  // namespace lockstep::journal

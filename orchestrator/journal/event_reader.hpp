@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +24,9 @@ struct ReadOptions {
   /// Events before this one are left out, and segments that hold none but such are not opened. 0: from the first that
   /// is still there.
   SequenceNumber from = 1;
+  /// Nor are those after this one: an execution's own are found by its first and its last without reading what came
+  /// before and after.
+  SequenceNumber until = UINT64_MAX;
   /// Only this execution's, if it is set.
   std::optional<engine::ExecutionId> execution;
   const FileLayer* files = &posix_files();
@@ -52,17 +56,23 @@ class EventReader {
   Result<std::optional<RecordedEvent>> next();
 
   /// As next(), without the body: for counting millions. decode() gives the Event of the row that came last, and an
-  /// error of its own (a body, or a text of its in blobs/, cannot be read) leaves the reader where it is.
+  /// error of its own (a body, or a long text of its, cannot be read) leaves the reader where it is.
   Result<std::optional<Row>> next_row();
   Result<engine::Event> decode();
 
   /// Requires that next() gave nothing.
   const Tail& tail() const;
+  /// Requires the same: what was read of the last segment. The reader is spent.
+  SegmentContents take_last();
 
  private:
   struct State;
   explicit EventReader(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
+
+/// Hands each Event to `take`, in order. Errors: as those of EventReader.
+Result<void> read_events(const std::string& folder, const ReadOptions& options,
+                         const std::function<void(RecordedEvent&)>& take);
 
 }  // namespace lockstep::journal

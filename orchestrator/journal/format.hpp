@@ -19,13 +19,13 @@ using Epoch = std::uint64_t;
 inline constexpr std::string_view kMagic = "LOCKSTEP";
 /// A reader refuses another major version, and reads any minor one.
 inline constexpr std::uint16_t kVersionMajor = 1;
-inline constexpr std::uint16_t kVersionMinor = 1;
+inline constexpr std::uint16_t kVersionMinor = 5;
 
 /// The header stands in the file's HDF5 user block.
 inline constexpr std::size_t kHeaderBytes = 512;
 inline constexpr std::size_t kRowBytes = 64;
 
-enum class FileKind : std::uint16_t { segment = 1, archive = 2, checkpoint = 3 };
+enum class FileKind : std::uint16_t { segment = 1, archive = 2, checkpoint = 3, index = 4 };
 
 /// What a commit waits for (`--sync`).
 enum class Sync : std::uint32_t {
@@ -34,9 +34,9 @@ enum class Sync : std::uint32_t {
   none = 2    ///< durable() means written: survives a kill, not a power loss
 };
 
-/// Texts longer than this are files of their own under blobs/.
+/// Texts longer than this stand beside the segment, in its file of texts/.
 inline constexpr std::size_t kLongestInlineText = 256 * 1024;
-/// Once an Event's own texts add up to this, its further texts beyond kShortText go to blobs/, too.
+/// Once an Event's own texts add up to this, its further texts beyond kShortText go there, too.
 inline constexpr std::size_t kLongestInlineEvent = 1024 * 1024;
 inline constexpr std::size_t kShortText = 1024;
 /// Texts shorter than this are always written out; a reference to an earlier one would save little.
@@ -64,14 +64,26 @@ inline std::string segment_name(std::uint64_t number) {
 inline std::string archive_name(std::uint64_t number) {
   return fmt::format("hist-{:010}.h5", number);
 }
+/// Of the long texts of a segment.
+inline std::string text_name(std::uint64_t number) {
+  return fmt::format("text-{:010}", number);
+}
 inline std::string checkpoint_name(std::uint64_t number) {
   return fmt::format("checkpoint-{:010}.h5", number);
+}
+
+/// Of executions that are over (room catalogue).
+inline std::string index_name(std::uint64_t number) {
+  return fmt::format("index-{:010}.h5", number);
 }
 
 /// Within the run folder.
 inline constexpr std::string_view kJournalFolder = "journal";
 /// Within the journal's folder.
 inline constexpr std::string_view kArchiveFolder = "archive";
+inline constexpr std::string_view kTextFolder = "texts";
+inline constexpr std::string_view kIndexFolder = "index";
+/// The same, up to version 1.1: a file for each text.
 inline constexpr std::string_view kBlobFolder = "blobs";
 /// A file that was not finished: never read, always deletable.
 inline constexpr std::string_view kTemporary = ".tmp";

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "journal/block_file.hpp"
 #include "journal/checkpoint.hpp"
 #include "journal/journal_folder.hpp"
 #include "journal/recovery.hpp"
@@ -16,30 +17,27 @@ namespace {
 constexpr std::uint64_t kMostBlob = std::uint64_t{4} << 30;
 
 /// Lets recovery look without touching: what it would write or sync is left alone.
-class UntouchedFiles final : public FileLayer {
+class UntouchedFiles final : public ForwardingFiles {
  public:
-  explicit UntouchedFiles(const FileLayer& files) : files_(files) {}
+  // Of `files` only what reads is called.
+  explicit UntouchedFiles(const FileLayer& files) : ForwardingFiles(const_cast<FileLayer&>(files)) {}
 
   Result<std::unique_ptr<File>> create(const std::string& path) override {
     return fail(ErrorKind::internal, "a check does not write " + path);
   }
   Result<std::unique_ptr<File>> open_to_write(const std::string& path) override {
-    auto file = files_.open_to_read(path);
+    auto file = open_to_read(path);
     if (!file) {
       return file;
     }
     return std::unique_ptr<File>(new Untouched(std::move(*file)));
   }
-  Result<std::unique_ptr<File>> open_to_read(const std::string& path) const override {
-    return files_.open_to_read(path);
-  }
-  bool exists(const std::string& path) const override { return files_.exists(path); }
   Result<void> rename(const std::string& /*from*/, const std::string& /*to*/) override { return {}; }
   Result<void> rename_new(const std::string& /*from*/, const std::string& /*to*/) override { return {}; }
   Result<void> remove(const std::string& /*path*/) override { return {}; }
   Result<void> make_folder(const std::string& /*path*/) override { return {}; }
   Result<void> sync_folder(const std::string& /*path*/) override { return {}; }
-  Result<std::vector<std::string>> list(const std::string& path) const override { return files_.list(path); }
+  Result<LockAttempt> try_lock(const std::string& /*path*/, ByteRange /*bytes*/) override { return LockAttempt{}; }
 
  private:
   class Untouched final : public File {
@@ -57,8 +55,6 @@ class UntouchedFiles final : public FileLayer {
    private:
     std::unique_ptr<File> file_;
   };
-
-  const FileLayer& files_;
 };
 
 std::string events_text(SequenceNumber from, SequenceNumber to) {
@@ -67,25 +63,23 @@ std::string events_text(SequenceNumber from, SequenceNumber to) {
 
 class Checker {
  public:
-  Checker(const FileLayer& files, const std::string& folder) : files_(files), folder_(folder) {
-    context_.blob = [this](const Digest& digest, std::uint64_t length) {
-      return load_blob(files_, folder_, digest, length);
-    };
+  Checker(const FileLayer& files, const std::string& folder, Folded* folded)
+      : files_(files), folder_(folder), folded_(folded) {
+    read_texts(context_, files_, folder_);
   }
 
   Result<JournalCheck> run() {
-    auto listed = list_journal(files_, folder_);
-    if (!listed) {
-      return tl::unexpected<Error>(listed.error());
-    }
-    for (const std::string& temporary : listed->temporaries) {
+    auto listed = TRY(list_journal(files_, folder_));
+    for (const std::string& temporary : listed.temporaries) {
       add(temporary, "was not finished", "it is never read, and resume removes it", true);
     }
     find_strangers();
-    read_segments(*listed);
+    read_segments(listed);
     join_segments();
-    read_checkpoints(*listed);
-    read_blobs();
+    read_checkpoints(listed);
+    read_blobs(listed);
+    read_indexes(listed);
+    find_lost_texts(listed);
     recover_untouched();
     return std::move(check_);
   }
@@ -104,9 +98,9 @@ class Checker {
   }
 
   void find_strangers() {
-    for (const std::string_view part : {std::string_view(), kArchiveFolder}) {
+    for (const std::string_view part : {std::string_view(), kArchiveFolder, kIndexFolder}) {
       const std::string path = part.empty() ? folder_ : fmt::format("{}/{}", folder_, part);
-      const auto names = files_.exists(path) ? files_.list(path) : Result<std::vector<std::string>>();
+      const auto names = files_.list(path);
       if (!names) {
         add(path, names.error().message, "what is in it is missing");
         continue;
@@ -114,8 +108,9 @@ class Checker {
       for (const std::string& name : *names) {
         const bool ours =
             name.ends_with(kTemporary) ||
-            (name.ends_with(".h5") &&
-             (part.empty() ? name.starts_with("seg-") || name.starts_with("checkpoint-") : name.starts_with("hist-")));
+            (name.ends_with(".h5") && (part.empty() ? name.starts_with("seg-") || name.starts_with("checkpoint-")
+                                       : part == kArchiveFolder ? name.starts_with("hist-")
+                                                                : name.starts_with("index-")));
         if (!ours) {
           add(fmt::format("{}/{}", path, name), "is no file of a journal", "it is never read", true);
         }
@@ -281,18 +276,30 @@ class Checker {
     }
   }
 
-  void read_blobs() {
-    const std::string blobs = fmt::format("{}/{}", folder_, kBlobFolder);
-    const auto names = files_.exists(blobs) ? files_.list(blobs) : Result<std::vector<std::string>>();
-    if (!names) {
-      add(blobs, names.error().message, "long texts are missing");
-      return;
-    }
-    for (const std::string& name : *names) {
-      if (name.ends_with(kTemporary)) {
-        continue;
+  /// Texts are looked at where Events name them; one that no segment can name is of no use.
+  void find_lost_texts(const JournalFolder& listed) {
+    for (const auto& [number, path] : listed.texts) {
+      if (listed.segments.empty() || number > listed.segments.rbegin()->first) {
+        add(path, "belongs to no segment", "it is never read", true);
       }
-      const std::string path = fmt::format("{}/{}", blobs, name);
+    }
+  }
+
+  void read_indexes(const JournalFolder& listed) {
+    for (const auto& [number, path] : listed.indexes) {
+      const auto file = BlockFile::open(files_, path);
+      const auto sound = file ? file->check() : tl::unexpected<Error>(file.error());
+      if (!sound) {
+        check_.bad_indexes.push_back(path);
+        add(path, sound.error().message,
+            "executions that are over may be missing from lists; --salvage has resume make them anew from the events");
+      }
+    }
+  }
+
+  void read_blobs(const JournalFolder& listed) {
+    for (const std::string& path : listed.blobs) {
+      const std::string name = path.substr(path.rfind('/') + 1);
       const auto bytes = read_whole(files_, path, kMostBlob);
       if (!bytes) {
         add(path, bytes.error().message, "events that name it cannot be read");
@@ -308,10 +315,14 @@ class Checker {
   void recover_untouched() {
     UntouchedFiles untouched(files_);
     engine::Engine engine(engine::Limits::hpc());
-    const auto recovered = recover(untouched, folder_, engine);
+    const auto recovered = recover(untouched, folder_, engine, folded_);
     if (!recovered) {
       check_.refusal = recovered.error().message;
       return;
+    }
+    if (!recovered->folded_anew.empty() && recovered->folded_anew != kNoCatalogue) {
+      add(fmt::format("{}/{}", folder_, kIndexFolder), "is not used: " + recovered->folded_anew,
+          "resume makes the catalogue anew from the events that there are", true);
     }
     check_.recovered = recovered->tail.next_seq - 1;
     check_.recovered_checkpoint = recovered->checkpoint_seq;
@@ -319,6 +330,7 @@ class Checker {
 
   const FileLayer& files_;
   const std::string folder_;
+  Folded* folded_;
   SourceContext context_;
   JournalCheck check_;
 };
@@ -330,8 +342,8 @@ bool JournalCheck::is_damaged() const {
          std::any_of(findings.begin(), findings.end(), [](const Finding& finding) { return !finding.harmless; });
 }
 
-Result<JournalCheck> check_journal(const FileLayer& files, const std::string& folder) {
-  return Checker(files, folder).run();
+Result<JournalCheck> check_journal(const FileLayer& files, const std::string& folder, Folded* folded) {
+  return Checker(files, folder, folded).run();
 }
 
 }  // namespace lockstep::journal

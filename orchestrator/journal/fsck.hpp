@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "journal/files.hpp"
+#include "journal/folded.hpp"
 #include "journal/header.hpp"
 
 namespace lockstep::journal {
@@ -47,10 +48,11 @@ struct JournalCheck {
   std::vector<Finding> findings;
   std::map<std::uint64_t, CheckedSegment> segments;
   std::map<std::uint64_t, CheckedCheckpoint> checkpoints;
-  std::uint64_t good_events = 0;  ///< that can be read, wherever they stand
-  SequenceNumber first = 0;       ///< the first Event that is there; 0: none is
-  SequenceNumber last = 0;        ///< the last before the first hole
-  Epoch epoch = 0;                ///< the greatest that was seen
+  std::vector<std::string> bad_indexes;  ///< paths; of executions that are over
+  std::uint64_t good_events = 0;         ///< that can be read, wherever they stand
+  SequenceNumber first = 0;              ///< the first Event that is there; 0: none is
+  SequenceNumber last = 0;               ///< the last before the first hole
+  Epoch epoch = 0;                       ///< the greatest that was seen
 
   /// What recovery comes to: the last Event; or why it refuses.
   SequenceNumber recovered = 0;
@@ -60,8 +62,9 @@ struct JournalCheck {
   bool is_damaged() const;
 };
 
-/// Reads everything, writes nothing. An error only where the folder itself cannot be read.
-Result<JournalCheck> check_journal(const FileLayer& files, const std::string& folder);
+/// Reads everything, writes nothing. An error only where the folder itself cannot be read. `folded` is recovered, too,
+/// if it is not null.
+Result<JournalCheck> check_journal(const FileLayer& files, const std::string& folder, Folded* folded = nullptr);
 
 /// What was done to a journal.
 struct Salvage {

@@ -47,11 +47,8 @@ class ADamagedJournal : public testing::Test {
     std::mt19937_64 random(1);
     const auto copy = disk.crash(CrashPolicy::all, random);
     engine::Engine engine(engine::Limits::hpc());
-    const auto recovered = recover(*copy, kDiskFolder, engine);
-    if (!recovered) {
-      return tl::unexpected<Error>(recovered.error());
-    }
-    return recovered->tail.next_seq - 1;
+    const auto recovered = TRY(recover(*copy, kDiskFolder, engine));
+    return recovered.tail.next_seq - 1;
   }
   Result<SequenceNumber> recovered() const { return recover_copy(*disk_); }
 
@@ -189,6 +186,26 @@ TEST_F(ADamagedJournal, WithoutASegmentEndsBeforeIt) {
   expect_salvaged(*disk_, header.first_seq - 1);
 }
 
+TEST_F(ADamagedJournal, LongTextsAreMovedWithTheirSegment) {
+  write(20);
+  {
+    auto run = start_run(*disk_, small_options(*disk_)).value();
+    for (std::uint64_t number = 21; number <= 60; ++number) {
+      std::vector<engine::Event> events = {numbered_event(number, number == 21 || number == 60 ? 300'000 : 40)};
+      run->journal->append(events);
+      ASSERT_TRUE(run->journal->sync());
+    }
+  }
+  const std::vector<std::string> texts = disk_->list(kDiskFolder + "/texts").value();
+  ASSERT_EQ(texts.size(), 2U);
+  const auto listed = list_journal(*disk_, kDiskFolder).value();
+  ASSERT_TRUE(disk_->remove(std::prev(listed.segments.end(), 2)->second.path));
+  const auto salvaged = salvage_journal(*disk_, kDiskFolder, check(), kSoftware).value();
+  EXPECT_EQ(disk_->list(kDiskFolder + "/texts").value(), std::vector<std::string>{texts[0]});
+  EXPECT_THAT(disk_->list(salvaged.folder).value(), testing::Contains(texts[1]));
+  EXPECT_THAT(salvaged.lines, testing::Contains("moved: texts/" + texts[1]));
+}
+
 TEST_F(ADamagedJournal, GoesOnFromACheckpointWithoutTheHistoryBefore) {
   write(30, true);
   write(60);
@@ -250,7 +267,7 @@ TEST_F(ADamagedJournal, WithATruncatedSegmentEndsBeforeIt) {
   expect_salvaged(*disk_, header.first_seq - 1);
 }
 
-TEST_F(ADamagedJournal, WithADamagedBlobEndsBeforeTheEventThatNamesIt) {
+TEST_F(ADamagedJournal, WithADamagedLongTextEndsBeforeTheEventThatNamesIt) {
   auto run = start_run(*disk_, small_options(*disk_)).value();
   for (std::uint64_t number = 1; number <= 5; ++number) {
     std::vector<engine::Event> events;
@@ -259,12 +276,10 @@ TEST_F(ADamagedJournal, WithADamagedBlobEndsBeforeTheEventThatNamesIt) {
     ASSERT_TRUE(run->journal->sync());
   }
   run.reset();
-  const auto blobs = disk_->list(kDiskFolder + "/blobs").value();
-  ASSERT_EQ(blobs.size(), 1U);
-  disk_->flip(kDiskFolder + "/blobs/" + blobs[0], 1'000, 1);
+  disk_->flip(text_path(kDiskFolder, 1), 1'000, 1);
   const JournalCheck checked = check();
   EXPECT_TRUE(checked.refusal);
-  EXPECT_EQ(problems(checked).size(), 2U) << "the blob, and the event that names it";
+  EXPECT_EQ(problems(checked).size(), 1U);
   const auto salvaged = salvage_journal(*disk_, kDiskFolder, checked, kSoftware).value();
   EXPECT_EQ(salvaged.last, 2U);
   EXPECT_EQ(recovered().value_or(0), 2U);

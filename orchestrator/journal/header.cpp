@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <type_traits>
 
@@ -31,7 +32,9 @@ struct Stored {
   std::uint32_t payload;
   std::uint32_t previous_crc;
   std::uint32_t rest_crc;
-  char zero[kHeaderBytes - 108];
+  std::uint64_t texts_from;         // since 1.2; zero before
+  Section sections[kMostSections];  // since 1.3; zero before
+  char zero[kHeaderBytes - 116 - kMostSections * sizeof(Section)];
   std::uint32_t crc;  // of all bytes before it
 };
 static_assert(sizeof(Stored) == kHeaderBytes && std::is_trivially_copyable_v<Stored>);
@@ -41,6 +44,11 @@ std::span<const std::byte> covered(const std::span<const std::byte>& bytes) {
 }
 
 bool is_sound(const Header& header) {
+  for (const Section& section : header.sections) {
+    if (section.offset > header.file_bytes || section.bytes > header.file_bytes - section.offset) {
+      return false;
+    }
+  }
   if (header.size.rows > kMostRows || header.size.payload > kMostPayload) {
     return false;
   }
@@ -75,6 +83,8 @@ std::array<std::byte, kHeaderBytes> to_bytes(const Header& header) {
   stored.payload = header.size.payload;
   stored.previous_crc = header.previous_crc;
   stored.rest_crc = header.rest_crc;
+  stored.texts_from = header.texts_from;
+  std::copy(header.sections.begin(), header.sections.end(), stored.sections);
   stored.crc = crc32c(covered(std::as_bytes(std::span(&stored, 1))));
   std::array<std::byte, kHeaderBytes> bytes{};
   std::memcpy(bytes.data(), &stored, sizeof stored);
@@ -113,6 +123,8 @@ Result<Header> parse_header(std::span<const std::byte> bytes, const std::string&
   header.size = {stored.rows, stored.payload};
   header.previous_crc = stored.previous_crc;
   header.rest_crc = stored.rest_crc;
+  header.texts_from = stored.texts_from;
+  std::copy_n(stored.sections, kMostSections, header.sections.begin());
   if (!is_sound(header)) {
     return fail(ErrorKind::io, fmt::format("{} is damaged: its header contradicts itself", path));
   }

@@ -13,6 +13,13 @@
 
 namespace lockstep::journal {
 
+/// Where the bytes of a dataset lie in the file.
+struct Section {
+  std::uint64_t offset = 0;
+  std::uint64_t bytes = 0;
+};
+inline constexpr std::size_t kMostSections = 8;
+
 struct Header {
   FileKind kind = FileKind::segment;
   Sync sync = Sync::group;
@@ -29,6 +36,10 @@ struct Header {
   std::uint32_t previous_crc = 0;    ///< segment: of the row before the first; 0: there was none
   std::uint32_t rest_crc = 0;        ///< of the file's bytes that are neither header, rows nor payload; packed: of all
                                      ///< bytes but the header
+  /// The first file of texts/ that something in this file may name; 0: also files of blobs/. Of a segment no less than
+  /// of the segment before.
+  std::uint64_t texts_from = 0;
+  std::array<Section, kMostSections> sections{};  ///< index: its datasets, the checksums of its blocks first
 };
 
 std::array<std::byte, kHeaderBytes> to_bytes(const Header& header);

@@ -1,6 +1,7 @@
 // The journal: Events in, and the promise of how many of them would be there after a crash.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -21,7 +22,8 @@ inline constexpr std::chrono::milliseconds kUnhurried{20};
 class Journal {
  public:
   virtual ~Journal() = default;
-  /// Takes over `events` in order; returns the number of the last. Does not wait for the disk. `events` is left empty.
+  /// Takes over those of `events` that are journalled, in order; returns the number of the last. Does not wait for the
+  /// disk. `events` is left empty.
   virtual SequenceNumber append(std::vector<engine::Event>& events) = 0;
   /// All Events up to this one are durable. Never goes back. Effects that they caused may be performed (wall 1).
   virtual SequenceNumber durable() = 0;
@@ -29,13 +31,16 @@ class Journal {
   virtual SequenceNumber durable_now() const = 0;
   /// What keeps the journal from making anything durable ever again; nothing while it works.
   virtual std::optional<Error> failure() const = 0;
+
+ protected:
+  static bool is_kept(const engine::Event& event) { return event.journalled; }
 };
 
 /// Keeps nothing, so there is nothing to wait for: every Event counts as durable at once.
 class VolatileJournal final : public Journal {
  public:
   SequenceNumber append(std::vector<engine::Event>& events) override {
-    last_ += events.size();
+    last_ += static_cast<SequenceNumber>(std::count_if(events.begin(), events.end(), is_kept));
     events.clear();
     return last_;
   }

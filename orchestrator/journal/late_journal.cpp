@@ -5,7 +5,8 @@
 namespace lockstep::journal {
 
 SequenceNumber LateJournal::append(std::vector<engine::Event>& events) {
-  events_.insert(events_.end(), std::make_move_iterator(events.begin()), std::make_move_iterator(events.end()));
+  std::copy_if(std::make_move_iterator(events.begin()), std::make_move_iterator(events.end()),
+               std::back_inserter(events_), is_kept);
   events.clear();
   return events_.size();
 }

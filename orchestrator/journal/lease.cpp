@@ -1,175 +1,81 @@
+// Staying the owner, and looking at who is.
 #include "journal/lease.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <signal.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <span>
-
-#include "journal/files.hpp"
 
 namespace lockstep::journal {
 
-std::uint64_t process_start_time(std::int64_t pid);  // owner.cpp
-
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 // While another owner's counter is watched.
 constexpr std::chrono::milliseconds kLook{50};
+// A file that was replaced while it was opened (ESTALE) is there at the next attempt.
+constexpr int kAttempts = 3;
 
-enum class LockState : std::uint8_t { ours, held, unavailable };
+}  // namespace
 
-/// `lock` is left open with `held`, too.
-Result<LockState> take_lock(const std::string& path, int& lock) {
-  lock = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (lock < 0) {
-    return fail(ErrorKind::io, fmt::format("cannot open {}: {}", path, std::strerror(errno)));
-  }
-  struct flock whole {};
-  whole.l_type = F_WRLCK;
-  whole.l_whence = SEEK_SET;
-  if (::fcntl(lock, F_OFD_SETLK, &whole) == 0) {
-    return LockState::ours;
-  }
-  return errno == EAGAIN || errno == EACCES ? LockState::held : LockState::unavailable;
+void Surroundings::sleep(std::chrono::milliseconds time) {
+  std::this_thread::sleep_for(time);
 }
 
-/// Whether `owner` is known to be dead, known to live, or neither.
-std::optional<bool> is_dead(const Owner& owner, const Owner& self, const LeaseOptions& options) {
-  if (owner.released) {
-    return true;
-  }
-  if (!owner.boot_id.empty() && owner.boot_id == self.boot_id) {
-    const bool exists = ::kill(static_cast<pid_t>(owner.pid), 0) == 0 || errno == EPERM;
-    return !(exists && process_start_time(owner.pid) == owner.start_time);
-  }
-  if (owner.host == self.host) {
-    return true;  // the host has restarted since
-  }
-  if (!owner.slurm_job.empty()) {
-    if (owner.slurm_job == self.slurm_job && owner.slurm_restart < self.slurm_restart) {
-      return true;  // this is the same job, requeued
-    }
-    if (options.slurm_job_runs) {
-      if (const auto runs = options.slurm_job_runs(owner.slurm_job); runs && !*runs) {
-        return true;
-      }
-    }
-  }
-  return std::nullopt;
+Surroundings& real_surroundings() {
+  static Surroundings surroundings;
+  return surroundings;
 }
 
-/// Whether the owner's counter stands still for stale_after. Returns early when it moves.
-bool stands_still(const std::string& folder, const Owner& owner, const LeaseOptions& options) {
-  const auto end = Clock::now() + options.stale_after;
-  while (Clock::now() < end) {
-    std::this_thread::sleep_for(kLook);
-    const auto now = read_owner(folder);
-    if (now && (now->epoch != owner.epoch || now->counter != owner.counter)) {
-      return now->released;
+Result<std::string> read_lease(const FileLayer& files, const std::string& run_folder, Surroundings& here) {
+  constexpr std::uint64_t kLongest = 1 << 16;
+  const std::string path = run_folder + "/lease";
+  for (int attempt = 1;; ++attempt) {
+    const auto bytes = read_whole(files, path, kLongest);
+    if (bytes) {
+      return std::string(reinterpret_cast<const char*>(bytes->data()), bytes->size());
     }
+    if (const auto stands = files.exists(path); stands && !*stands) {
+      return std::string();
+    }
+    if (attempt == kAttempts) {
+      return tl::unexpected<Error>(bytes.error());
+    }
+    here.sleep(kLook);
   }
-  return true;
 }
 
-/// Visible at once; durable with `sync`.
-Result<void> write_lease(const std::string& folder, const Owner& owner, bool sync) {
-  FileLayer& files = posix_files();
+Result<void> write_lease(FileLayer& files, const std::string& run_folder, const Owner& owner, bool sync,
+                         const std::function<bool()>& too_late) {
   const std::string text = to_text(owner);
-  const std::string temporary = fmt::format("{}/lease.{}.{}{}", folder, owner.host, owner.pid, kTemporary);
-  auto done = files.remove(temporary);
-  if (!done) {
-    return done;
-  }
-  auto file = files.create(temporary);
-  if (!file) {
-    return tl::unexpected<Error>(file.error());
-  }
-  done = (*file)->write(std::as_bytes(std::span(text)), 0);
+  const std::string path = run_folder + "/lease";
+  const std::string temporary = temporary_for(path);
+  auto file = TRY(files.create(temporary));
+  auto done = file->write(std::as_bytes(std::span(text)), 0);
   if (done && sync) {
-    done = (*file)->sync();
+    done = file->sync();
+  }
+  if (done && too_late && too_late()) {
+    done = fail(ErrorKind::io, fmt::format("{} took too long to write", path));
   }
   if (done) {
-    done = files.rename(temporary, folder + "/lease");
+    done = files.rename(temporary, path);
   }
   if (!done) {
     static_cast<void>(files.remove(temporary));
   }
-  if (done && sync) {
-    done = files.sync_folder(folder);
-  }
-  return done;
+  return done && sync ? files.sync_folder(run_folder) : done;
 }
 
-tl::unexpected<Error> occupied_by(const std::string& folder, const std::optional<Owner>& owner, const char* hint) {
-  return fail(ErrorKind::occupied,
-              fmt::format("{} belongs to another Lockstep that is running: {}{}", folder,
-                          owner ? describe(*owner) : std::string("it has not said who it is"), hint));
-}
-
-constexpr const char* kTakeoverHint = "; if it hangs, --takeover takes the run from it";
-
-}  // namespace
-
-Result<std::unique_ptr<Lease>> Lease::acquire(const std::string& run_folder, Epoch at_least,
-                                              const LeaseOptions& options) {
-  int lock = -1;
-  const auto locked = take_lock(run_folder + "/LOCK", lock);
-  if (!locked) {
-    return tl::unexpected<Error>(locked.error());
+Lease::Lease(std::string folder, std::unique_ptr<FileLock> lock, const Owner& self,
+             std::chrono::milliseconds last_unconfirmed, const LeaseOptions& options)
+    : folder_(std::move(folder)),
+      options_(options),
+      last_unconfirmed_(last_unconfirmed),
+      lock_(std::move(lock)),
+      self_(self) {
+  confirmed_at_ = now().time_since_epoch().count();
+  if (!options_.surroundings->keep(this)) {
+    thread_ = std::thread([this] { beat(); });
   }
-  const auto close_lock = [&] {
-    ::close(lock);
-    lock = -1;
-  };
-  Owner self = this_process();
-  const auto owner = read_owner(run_folder);
-  if (*locked == LockState::held) {
-    close_lock();
-    if (!options.takeover || !owner || !stands_still(run_folder, *owner, options)) {
-      return occupied_by(run_folder, owner, options.takeover ? "" : kTakeoverHint);
-    }
-  } else {
-    if (*locked == LockState::unavailable) {
-      close_lock();
-      if (options.warn) {
-        options.warn(fmt::format("{} is on a file system without locks; only its lease keeps a second Lockstep out",
-                                 run_folder));
-      }
-    }
-    if (owner && owner->pid == self.pid && owner->boot_id == self.boot_id && owner->start_time == self.start_time &&
-        lock >= 0) {
-      // This very process had it before, and has let go of the lock.
-    } else if (owner) {
-      const auto dead = is_dead(*owner, self, options);
-      if ((dead && !*dead) || (!dead && !stands_still(run_folder, *owner, options))) {
-        if (lock >= 0) {
-          close_lock();
-        }
-        return occupied_by(run_folder, owner, "");
-      }
-    }
-  }
-  self.epoch = std::max(owner ? owner->epoch : 0, at_least) + 1;
-  if (const auto done = write_lease(run_folder, self, true); !done) {
-    if (lock >= 0) {
-      close_lock();
-    }
-    return tl::unexpected<Error>(done.error());
-  }
-  return std::unique_ptr<Lease>(new Lease(run_folder, lock, self, options));
-}
-
-Lease::Lease(std::string folder, int lock, const Owner& self, const LeaseOptions& options)
-    : folder_(std::move(folder)), options_(options), lock_(lock), self_(self) {
-  confirmed_at_ = Clock::now().time_since_epoch().count();
-  thread_ = std::thread([this] { beat(); });
 }
 
 Lease::~Lease() {
@@ -178,26 +84,50 @@ Lease::~Lease() {
     stopping_ = true;
   }
   stop_changed_.notify_all();
-  thread_.join();
+  if (thread_.joinable()) {
+    thread_.join();
+  } else {
+    options_.surroundings->keep(nullptr);
+  }
   if (!lost_.load() && check()) {
     self_.released = true;
-    ++self_.counter;
-    static_cast<void>(write_lease(folder_, self_, false));
-  }
-  if (lock_ >= 0) {
-    ::close(lock_);
+    static_cast<void>(write(to_sync_, now()));
   }
 }
 
 bool Lease::is_confirmed() const {
-  const Clock::time_point confirmed{Clock::duration{confirmed_at_.load(std::memory_order_relaxed)}};
-  return !lost_.load(std::memory_order_relaxed) && Clock::now() - confirmed < options_.valid_for;
+  const BootClock::time_point confirmed{BootClock::duration{confirmed_at_.load(std::memory_order_relaxed)}};
+  return !lost_.load(std::memory_order_relaxed) && now() - confirmed < options_.valid_for;
+}
+
+void Lease::on_loss(std::function<void()> told) {
+  {
+    const std::lock_guard lock(mutex_);
+    on_loss_ = std::move(told);
+  }
+  if (is_lost()) {
+    lose();
+  }
+}
+
+void Lease::lose() {
+  lost_ = true;
+  std::function<void()> tell;
+  {
+    const std::lock_guard lock(mutex_);
+    tell = std::exchange(on_loss_, nullptr);
+  }
+  if (tell) {
+    tell();
+  }
 }
 
 Result<void> Lease::check() {
-  const auto owner = read_owner(folder_);
-  if (owner && owner->epoch > self_.epoch) {
-    lost_ = true;
+  const auto text = TRY(read_lease(*options_.files, folder_, *options_.surroundings));
+  // One of a smaller epoch has lost the run, and was stopped for so long that it does not know it yet.
+  const auto owner = parse_owner(text);
+  if (owner && owner->epoch >= self_.epoch && !owner->is_same(self_)) {
+    lose();
     return fail(ErrorKind::occupied,
                 fmt::format("{} was taken over by another Lockstep ({})", folder_, describe(*owner)));
   }
@@ -207,23 +137,113 @@ Result<void> Lease::check() {
   return {};
 }
 
-bool Lease::renew() {
-  if (!check()) {
-    return false;
+Result<bool> Lease::confirm() {
+  if (is_confirmed()) {
+    if (doubted_at_.load(std::memory_order_relaxed) != 0) {
+      doubted_at_ = 0;
+    }
+    return true;
   }
-  const auto before = Clock::now();
-  ++self_.counter;
-  if (write_lease(folder_, self_, false) && check()) {
+  // Whoever was stopped for a while is given the time to confirm it.
+  const BootClock::rep at = Lease::now().time_since_epoch().count();
+  BootClock::rep since = 0;
+  if (doubted_at_.compare_exchange_strong(since, at)) {
+    since = at;
+  }
+  const bool too_late = BootClock::duration{at - since} >= options_.give_up_after;
+  if (const auto checked = check(); !checked && (too_late || checked.error().kind == ErrorKind::occupied)) {
+    return tl::unexpected<Error>(checked.error());
+  }
+  if (too_late && !is_confirmed()) {
+    return fail(ErrorKind::io, fmt::format("{}/lease could not be renewed for {:.0f} s: others may take the run",
+                                           folder_, std::chrono::duration<double>(options_.give_up_after).count()));
+  }
+  return is_confirmed();
+}
+
+bool Lease::has_journal() const {
+  const std::lock_guard lock(mutex_);
+  return self_.has_journal;
+}
+
+void Lease::set_has_journal() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (self_.has_journal) {
+      return;
+    }
+    self_.has_journal = hurry_ = to_sync_ = true;
+  }
+  stop_changed_.notify_all();
+}
+
+Result<void> Lease::forget_journal() {
+  {
+    const std::lock_guard lock(mutex_);
+    self_.has_journal = false;
+  }
+  if (const auto checked = check(); !checked) {
+    return checked;
+  }
+  return write(true, now());
+}
+
+/// With the next counter.
+Result<void> Lease::write(bool sync, BootClock::time_point since) {
+  Owner owner;
+  {
+    const std::lock_guard lock(mutex_);
+    ++self_.counter;
+    owner = self_;
+  }
+  return write_lease(*options_.files, folder_, owner, sync, [&] { return now() >= since + options_.valid_for; });
+}
+
+/// False: it is lost.
+bool Lease::renew(bool sync, std::chrono::milliseconds& pause) {
+  pause = options_.heartbeat;
+  const auto before = now();
+  if (const auto checked = check(); !checked) {
+    return checked.error().kind != ErrorKind::occupied;
+  }
+  const bool written = write(sync, before).has_value();
+  if (now() - before >= options_.valid_for) {
+    // Stopped on the way: what was written may stand in another owner's place. That one has the time to put it right.
+    constexpr int kBeats = 3;
+    pause *= kBeats;
+  } else if (written && check()) {
     confirmed_at_ = before.time_since_epoch().count();
   }
-  return true;
+  if (!written && sync) {
+    const std::lock_guard lock(mutex_);
+    to_sync_ = true;
+  }
+  return !lost_.load();
+}
+
+bool Lease::renew() {
+  bool sync = false;
+  {
+    const std::lock_guard lock(mutex_);
+    hurry_ = false;
+    sync = std::exchange(to_sync_, false);
+  }
+  std::chrono::milliseconds pause{};
+  return renew(sync, pause);
 }
 
 void Lease::beat() {
   std::unique_lock lock(mutex_);
-  while (!stop_changed_.wait_for(lock, options_.heartbeat, [this] { return stopping_; })) {
+  std::chrono::milliseconds pause = options_.heartbeat;
+  while (true) {
+    const bool woken = stop_changed_.wait_for(lock, pause, [this] { return stopping_ || hurry_; });
+    if (stopping_) {
+      return;
+    }
+    hurry_ = false;
+    const bool sync = !woken && std::exchange(to_sync_, false);
     lock.unlock();
-    const bool owner = renew();
+    const bool owner = renew(sync, pause);
     lock.lock();
     if (!owner) {
       return;
@@ -233,35 +253,37 @@ void Lease::beat() {
 
 OwnerState look_at_owner(const std::string& run_folder, std::chrono::milliseconds watch) {
   OwnerState state;
-  state.owner = read_owner(run_folder);
+  const auto text = read_lease(posix_files(), run_folder);
+  state.owner = text ? parse_owner(*text) : std::nullopt;
   bool is_free = false;  // known to be
-  const int lock = ::open((run_folder + "/LOCK").c_str(), O_RDONLY | O_CLOEXEC);
-  if (lock >= 0) {
-    struct flock whole {};
-    whole.l_type = F_WRLCK;
-    whole.l_whence = SEEK_SET;
-    const bool asked = ::fcntl(lock, F_OFD_GETLK, &whole) == 0;
-    ::close(lock);
-    if (asked && whole.l_type != F_UNLCK) {
+  if (const auto locked = posix_files().is_locked(run_folder + "/LOCK")) {
+    if (*locked) {
       state.life = Life::running;
       return state;
     }
-    is_free = asked;
+    is_free = true;
   }
   if (!state.owner) {
+    state.life = text && (text->empty() || is_free) ? Life::ended : Life::unknown;
     return state;
   }
-  LeaseOptions options;
-  if (const auto dead = is_dead(*state.owner, this_process(), options)) {
-    state.life = *dead ? Life::ended : Life::running;
+  if (state.owner->released) {
     return state;
   }
-  options.stale_after = watch;
-  if (!stands_still(run_folder, *state.owner, options)) {
-    state.life = Life::running;
-  } else {
-    // A file system's locks may be each host's own.
-    state.life = is_free ? Life::ended : Life::unknown;
+  if (const auto running = is_running(*state.owner)) {
+    state.life = *running ? Life::running : Life::ended;
+    return state;
+  }
+  // A file system's locks may be each host's own.
+  state.life = is_free ? Life::ended : Life::unknown;
+  for (const auto end = BootClock::now() + watch; BootClock::now() < end;) {
+    std::this_thread::sleep_for(kLook);
+    const auto again = read_lease(posix_files(), run_folder);
+    if (again && *again != *text) {
+      const auto owner = parse_owner(*again);
+      state.life = owner && owner->released ? Life::ended : Life::running;
+      break;
+    }
   }
   return state;
 }

@@ -4,43 +4,66 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
+#include "journal/bring_back.hpp"
 #include "journal/journal_folder.hpp"
 
 namespace lockstep::journal {
 
 namespace {
 
-/// The newest checkpoint that is good, in the engine; nothing if there is none.
-std::optional<LoadedCheckpoint> load_newest(FileLayer& files, const std::string& folder, const JournalFolder& listed,
-                                            engine::Engine& engine, std::vector<std::string>& warnings) {
-  for (auto it = listed.checkpoints.rbegin(); it != listed.checkpoints.rend(); ++it) {
-    auto loaded = load_checkpoint(files, folder, it->second, engine);
-    if (loaded) {
-      return std::move(*loaded);
+/// An owner that did not see what stood there may have begun anew beside it: where a live segment stands, no segment
+/// after it, nor its own archive, is an earlier owner's, and none before it a later one's.
+Result<void> check_for_one_history(const FileLayer& files, const std::string& folder, const JournalFolder& listed) {
+  const auto agree = [&](const std::string& first, const std::string& second, bool is_twin) -> Result<void> {
+    const auto before = read_header(files, first);
+    const auto after = read_header(files, second);
+    // Whoever reads one that is damaged says so.
+    if (!before || !after || (is_twin ? before->epoch == after->epoch : before->epoch <= after->epoch)) {
+      return {};
     }
-    warnings.push_back(loaded.error().message + "; going on from what is older");
-  }
-  return std::nullopt;
-}
-
-/// After kill -9 what was read may stand in memory only. Nothing may be built on it before it is durable.
-Result<void> make_durable(FileLayer& files, const std::string& folder, const JournalFolder& listed) {
-  for (const auto& [number, place] : listed.segments) {
-    if (place.archived) {
+    return fail(ErrorKind::io, fmt::format("{} holds two histories: {} (owner {}) and {} (owner {}) do not belong "
+                                           "together; move what is wrong elsewhere",
+                                           folder, first, before->epoch, second, after->epoch));
+  };
+  for (auto it = listed.segments.begin(); it != listed.segments.end(); ++it) {
+    if (it->second.archived) {
       continue;
     }
-    const auto file = files.open_to_write(place.path);
-    if (!file) {
-      return tl::unexpected<Error>(file.error());
+    Result<void> one;
+    if (const auto twin = listed.twins.find(it->first); twin != listed.twins.end()) {
+      one = agree(it->second.path, twin->second, true);
     }
-    if (const auto done = (*file)->sync(); !done) {
+    if (one && it != listed.segments.begin()) {
+      one = agree(std::prev(it)->second.path, it->second.path, false);
+    }
+    if (one && std::next(it) != listed.segments.end()) {
+      one = agree(it->second.path, std::next(it)->second.path, false);
+    }
+    if (!one) {
+      return one;
+    }
+  }
+  return {};
+}
+
+/// Names may stand in memory only, as the last owner was killed before it had synced them. Segments before the last one
+/// were synced before the next began, checkpoints and archives before they got their names.
+Result<void> make_durable(FileLayer& files, const std::string& folder, const JournalFolder& listed,
+                          const SegmentContents& last) {
+  const auto text = listed.texts.find(last.header.number);
+  if (last.header.sync == Sync::none && text != listed.texts.end()) {
+    const auto file = files.open_to_write(text->second);
+    const auto done = file ? (*file)->sync() : tl::unexpected<Error>(file.error());
+    if (!done) {
       return done;
     }
   }
-  for (const std::string_view part : {kArchiveFolder, kBlobFolder}) {
+  for (const std::string_view part : {kArchiveFolder, kTextFolder, kBlobFolder, kIndexFolder}) {
     const std::string path = fmt::format("{}/{}", folder, part);
-    if (files.exists(path)) {
+    const auto stands = TRY(files.exists(path));
+    if (stands) {
       if (const auto done = files.sync_folder(path); !done) {
         return done;
       }
@@ -49,46 +72,10 @@ Result<void> make_durable(FileLayer& files, const std::string& folder, const Jou
   return files.sync_folder(folder);
 }
 
-/// Applies what is not in the checkpoint. `endings`: the last Events of executions that ended in what was read.
-Result<void> replay(FileLayer& files, const std::string& folder, const std::optional<LoadedCheckpoint>& checkpoint,
-                    engine::Engine& engine, Recovered& recovered,
-                    std::map<engine::ExecutionId, engine::Event>& endings) {
-  ReadOptions options;
-  options.files = &files;
-  options.from = checkpoint ? checkpoint->first_seq + 1 : 1;
-  auto reader = EventReader::open(folder, options);
-  if (!reader) {
-    return tl::unexpected<Error>(reader.error());
-  }
-  while (true) {
-    auto next = reader->next();
-    if (!next) {
-      return tl::unexpected<Error>(next.error());
-    }
-    if (!*next) {
-      break;
-    }
-    const engine::Event& event = (*next)->event;
-    ++recovered.replayed;
-    if (is_ending(event.body)) {
-      endings.insert_or_assign(event.execution, event);
-    }
-    if (checkpoint) {
-      const auto as_of = checkpoint->as_of.find(event.execution);
-      if (as_of != checkpoint->as_of.end() && (*next)->seq <= as_of->second) {
-        continue;  // folded in: applying it twice would corrupt the execution
-      }
-    }
-    engine.apply(event);
-  }
-  recovered.tail = reader->tail();
-  recovered.replayed_bytes = recovered.tail.bytes;
-  const SequenceNumber last = recovered.tail.next_seq - 1;
-  if (checkpoint && last < checkpoint->last_seq) {
-    return fail(ErrorKind::io, fmt::format("{} has a hole: it ends with event {}, and the checkpoint holds event {}",
-                                           folder, last, checkpoint->last_seq));
-  }
-  return {};
+/// Whether it is known that all of the last segment reached the disk. Of a journal that does not sync nothing is.
+bool is_proven(const SegmentContents& last, const std::optional<LoadedCheckpoint>& checkpoint) {
+  return last.rows.empty() || last.header.kind == FileKind::archive ||
+         (checkpoint && last.header.sync != Sync::none && checkpoint->last_seq >= last.rows.back().seq);
 }
 
 /// Executions that were over when the checkpoint was taken have their last Events before it.
@@ -99,14 +86,11 @@ Result<void> find_older_endings(FileLayer& files, const std::string& folder, std
   options.from = 0;
   auto reader = EventReader::open(folder, options);
   while (reader && !missing.empty()) {
-    auto next = reader->next();
+    auto next = TRY(reader->next());
     if (!next) {
-      return tl::unexpected<Error>(next.error());
-    }
-    if (!*next) {
       return {};
     }
-    engine::Event& event = (*next)->event;
+    engine::Event& event = next->event;
     if (is_ending(event.body) && std::erase(missing, event.execution) != 0) {
       const engine::ExecutionId id = event.execution;
       endings.insert_or_assign(id, std::move(event));
@@ -130,7 +114,7 @@ Result<void> take_stock(FileLayer& files, const std::string& folder, const engin
     }
     recovered.running.push_back(id);
     for (const engine::OpenTask& task : engine::open_tasks(execution)) {
-      recovered.tasks.push_back({id, execution.identity != nullptr ? execution.identity->name : "",
+      recovered.tasks.push_back({id, execution.identity != nullptr ? execution.identity->name() : "",
                                  execution.machine->state(task.state).name, task});
     }
   }
@@ -153,47 +137,55 @@ std::string journal_folder(const std::string& run_folder) {
   return fmt::format("{}/{}", run_folder, kJournalFolder);
 }
 
-Result<Recovered> recover(FileLayer& files, const std::string& folder, engine::Engine& engine) {
+Result<Recovered> recover(FileLayer& files, const std::string& folder, engine::Engine& engine, Folded* folded) {
   Recovered recovered;
-  auto listed = list_journal(files, folder);
-  if (!listed) {
-    return tl::unexpected<Error>(listed.error());
+  if (folded != nullptr) {
+    folded->start(files, folder);
   }
-  for (const std::string& temporary : listed->temporaries) {
-    if (const auto done = files.remove(temporary); !done) {
-      return tl::unexpected<Error>(done.error());
-    }
+  auto listed = TRY(list_journal(files, folder));
+  for (const std::string& temporary : listed.temporaries) {
+    TRY(files.remove(temporary));
   }
-  if (listed->segments.empty() && listed->checkpoints.empty()) {
+  if (listed.segments.empty() && listed.checkpoints.empty()) {
     return recovered;
   }
   recovered.is_new = false;
-  if (!listed->checkpoints.empty()) {
-    recovered.checkpoint_number = listed->checkpoints.rbegin()->first;
+  TRY(check_for_one_history(files, folder, listed));
+  if (!listed.checkpoints.empty()) {
+    recovered.checkpoint_number = listed.checkpoints.rbegin()->first;
   }
-  const auto checkpoint = load_newest(files, folder, *listed, engine, recovered.warnings);
-  if (checkpoint) {
-    recovered.checkpoint_seq = checkpoint->first_seq;
-    recovered.last_epoch = checkpoint->epoch;
+  auto back = TRY(bring_back(files, folder, engine, folded));
+  recovered.warnings = std::move(back.warnings);
+  recovered.folded_anew = std::move(back.folded_anew);
+  if (back.checkpoint) {
+    recovered.checkpoint_seq = back.checkpoint->first_seq;
+    recovered.last_epoch = back.checkpoint->epoch;
   }
-  if (!listed->segments.empty()) {
-    const auto header = read_header(files, listed->segments.rbegin()->second.path);
-    if (!header) {
-      return tl::unexpected<Error>(header.error());
-    }
-    recovered.last_epoch = std::max(recovered.last_epoch, header->epoch);
+  recovered.replayed = back.replayed;
+  recovered.tail = back.tail;
+  recovered.replayed_bytes = recovered.tail.bytes;
+  recovered.doubtful = std::move(back.last);
+  if (!listed.segments.empty()) {
+    const auto header = TRY(read_header(files, listed.segments.rbegin()->second.path));
+    recovered.last_epoch = std::max(recovered.last_epoch, header.epoch);
   }
-  std::map<engine::ExecutionId, engine::Event> endings;
-  if (const auto done = replay(files, folder, checkpoint, engine, recovered, endings); !done) {
-    return tl::unexpected<Error>(done.error());
+  TRY(make_durable(files, folder, listed, recovered.doubtful));
+  if (is_proven(recovered.doubtful, back.checkpoint)) {
+    recovered.doubtful = {};
   }
-  if (const auto done = make_durable(files, folder, *listed); !done) {
-    return tl::unexpected<Error>(done.error());
-  }
-  if (const auto done = take_stock(files, folder, engine, endings, recovered); !done) {
-    return tl::unexpected<Error>(done.error());
-  }
+  TRY(take_stock(files, folder, engine, back.endings, recovered));
   return recovered;
+}
+
+Result<std::unique_ptr<DurableJournal>> go_on(const std::string& folder, Recovered& recovered, Epoch epoch,
+                                              JournalOptions options) {
+  JournalStart start;
+  start.folder = folder;
+  start.epoch = epoch;
+  start.first_segment_number = recovered.tail.last_segment + 1;
+  start.next_seq = recovered.tail.next_seq;
+  start.previous_crc = recovered.tail.previous_crc;
+  return DurableJournal::create(start, std::move(options), std::exchange(recovered.doubtful, {}));
 }
 
 OpenRun::~OpenRun() {
@@ -207,14 +199,13 @@ Result<OpenRun> open_run(const std::string& folder, engine::Engine& engine, Open
   OpenRun run;
   FileLayer& files = *options.journal.files;
   const std::string journal = journal_folder(folder);
-  if (!files.exists(journal)) {
-    auto made = files.make_folder(journal);
-    if (made) {
-      made = files.sync_folder(folder);
-    }
-    if (!made) {
-      return fail(ErrorKind::occupied, made.error().message);
-    }
+  const auto stands = files.exists(journal);
+  auto made = files.make_folder(journal);  // or looks whose it is
+  if (made && stands && !*stands) {
+    made = files.sync_folder(folder);
+  }
+  if (!stands || !made) {
+    return fail(ErrorKind::occupied, stands ? made.error().message : stands.error().message);
   }
   Result<std::unique_ptr<Lease>> lease = std::move(held);
   if (*lease == nullptr) {
@@ -224,37 +215,32 @@ Result<OpenRun> open_run(const std::string& folder, engine::Engine& engine, Open
     return tl::unexpected<Error>(lease.error());
   }
   run.lease = std::move(*lease);
-  auto recovered = recover(files, journal, engine);
-  if (!recovered) {
-    return tl::unexpected<Error>(recovered.error());
+  run.recovered = TRY(recover(files, journal, engine, options.folded));
+  if (run.recovered.is_new && run.lease->has_journal()) {
+    return fail(ErrorKind::io,
+                fmt::format("{} is empty, but {}/lease says that a journal was begun: bring back what is missing, or "
+                            "start anew with --fresh",
+                            journal, folder));
   }
-  run.recovered = std::move(*recovered);
   if (run.recovered.last_epoch >= run.lease->epoch()) {
     // The lease was lost; the journal knows better.
+    const LeaseOptions as_before = run.lease->options();
     run.lease.reset();
-    lease = Lease::acquire(folder, run.recovered.last_epoch, options.lease);
+    lease = Lease::acquire(folder, run.recovered.last_epoch, as_before);
     if (!lease) {
       return tl::unexpected<Error>(lease.error());
     }
     run.lease = std::move(*lease);
   }
   const auto check_owner = [raw = run.lease.get()] { return raw->check(); };
-  JournalStart start;
-  start.folder = journal;
-  start.epoch = run.lease->epoch();
-  start.first_segment_number = run.recovered.tail.last_segment + 1;
-  start.next_seq = run.recovered.tail.next_seq;
-  start.previous_crc = run.recovered.tail.previous_crc;
   options.journal.check_owner = check_owner;
   options.checkpoint.check_owner = check_owner;
   options.checkpoint.now = options.journal.now;
   options.checkpoint.files = options.journal.files;
   options.checkpoint.software = options.journal.origin.software;
-  auto created = DurableJournal::create(start, options.journal);
-  if (!created) {
-    return tl::unexpected<Error>(created.error());
-  }
-  run.journal = std::move(*created);
+  options.checkpoint.folded = options.folded;
+  run.journal = TRY(go_on(journal, run.recovered, run.lease->epoch(), options.journal));
+  run.lease->set_has_journal();
   run.checkpointer = std::make_unique<Checkpointer>(*run.journal, run.recovered.checkpoint_number,
                                                     run.recovered.replayed_bytes, options.checkpoint);
   return run;

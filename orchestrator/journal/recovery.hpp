@@ -41,8 +41,13 @@ struct Recovered {
   SequenceNumber checkpoint_seq = 0;    ///< Events that did not have to be replayed
   std::uint64_t replayed = 0;
   std::uint64_t replayed_bytes = 0;
-  Tail tail;                          ///< where the journal ended, and what was torn off
+  Tail tail;  ///< where the journal ended, and what was torn off
+  /// The last segment, unless a checkpoint proves that all of it is durable. Go on with go_on(): the last owner's disk
+  /// may have failed, and then what is read here is only in the system's memory, however often it is synced.
+  SegmentContents doubtful;
   std::vector<std::string> warnings;  ///< a damaged checkpoint, …
+  /// Why what is folded in beside the executions was made anew from the Events that there are; empty: it was not.
+  std::string folded_anew;
   /// The last Events of the executions that the engine holds and that are over: their ends may not have been told to
   /// anyone. forget() them when they have.
   std::vector<engine::Event> endings;
@@ -51,13 +56,20 @@ struct Recovered {
 };
 
 /// Brings the journal in `journal_folder` back into `engine`, which must be empty, and makes sure that what was read is
-/// durable. Requires ownership; removes unfinished files. Errors (io): a hole, damage, a newer version.
-Result<Recovered> recover(FileLayer& files, const std::string& journal_folder, engine::Engine& engine);
+/// durable, but for Recovered::doubtful. Requires ownership; removes unfinished files. Errors (io): a hole, damage, a
+/// newer version. `folded` may be null; what it held before is forgotten.
+Result<Recovered> recover(FileLayer& files, const std::string& journal_folder, engine::Engine& engine,
+                          Folded* folded = nullptr);
+
+/// The journal that goes on where what was recovered ended; all of that is durable then. Takes `recovered.doubtful`.
+Result<std::unique_ptr<DurableJournal>> go_on(const std::string& journal_folder, Recovered& recovered, Epoch epoch,
+                                              JournalOptions options);
 
 struct OpenOptions {
   JournalOptions journal;        ///< `now` and `files` serve the others, too
   CheckpointOptions checkpoint;  ///< check_owner, now, files and software are filled in
   LeaseOptions lease;            ///< for a lease that is acquired here
+  Folded* folded = nullptr;      ///< is recovered and checkpointed with the engine; must outlive the OpenRun
 };
 
 /// Destroy it before the engine; members go in the right order.

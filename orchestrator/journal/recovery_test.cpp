@@ -7,6 +7,8 @@
 
 #include "asl/parser.hpp"
 #include "engine/test_world.hpp"
+#include "journal/fsck.hpp"
+#include "journal/test_disk.hpp"
 #include "journal/test_events.hpp"
 
 namespace lockstep::journal {
@@ -20,6 +22,25 @@ constexpr const char* kDefinition = R"({"StartAt":"Work","TimeoutSeconds":3600,"
   "Both":{"Type":"Parallel","Branches":[
     {"StartAt":"A","States":{"A":{"Type":"Task","Resource":"job:a","End":true}}},
     {"StartAt":"B","States":{"B":{"Type":"Task","Resource":"job:b","End":true}}}],"End":true}}})";
+
+/// The real file system, where nobody can tell what is in a folder, or whether something stands.
+class BrokenFiles final : public ForwardingFiles {
+ public:
+  explicit BrokenFiles(std::string part) : ForwardingFiles(posix_files()), part_(std::move(part)) {}
+  Result<Standing> look(const std::string& path) const override {
+    return is_broken(path) ? broken(path) : ForwardingFiles::look(path);
+  }
+  Result<std::vector<std::string>> list(const std::string& path) const override {
+    return is_broken(path) ? broken(path) : ForwardingFiles::list(path);
+  }
+
+ private:
+  bool is_broken(const std::string& path) const { return path.ends_with(part_); }
+  static tl::unexpected<Error> broken(const std::string& path) {
+    return fail(ErrorKind::io, fmt::format("cannot look at {}: Input/output error", path));
+  }
+  std::string part_;
+};
 
 /// A process that owns a run folder on the real file system.
 struct Process {
@@ -60,7 +81,7 @@ class ARun : public testing::Test {
       engine().handle({now_, 1, std::exchange(body, engine::Proceed{})}, step);
       run().journal->append(step.events);
       for (engine::Effect& effect : step.effects) {
-        if (auto* dispatch = std::get_if<engine::DispatchTask>(&effect)) {
+        if (auto* dispatch = std::get_if<engine::DispatchTask>(&effect.body)) {
           dispatched_.push_back(dispatch->id);
         }
       }
@@ -68,14 +89,16 @@ class ARun : public testing::Test {
     }
     run().checkpointer->step(engine());
   }
-  void start(std::uint64_t id) {
+  void start(std::uint64_t id, engine::ExecutionType type = engine::ExecutionType::standard) {
     static const asl::StateMachinePtr machine = asl::parse_definition(kDefinition).machine;
-    auto identity = std::make_shared<engine::Identity>();
-    identity->name = fmt::format("run-{}", id);
-    handle(engine::StartExecution{engine::ExecutionId{id}, identity, machine, Value::from_checked_text("{\"n\":1}")});
+    auto identity = std::make_shared<engine::Identity>(fmt::format("run-{}", id));
+    auto child = std::make_shared<engine::ChildOrigin>();
+    child->variables = {{"given", Value::from_checked_text("1")}};
+    handle(engine::StartExecution{
+        engine::ExecutionId{id}, identity, machine, Value::from_checked_text("{\"n\":1}"), {type, 3, child}});
   }
   void succeed(const engine::DispatchId& id) {
-    engine::TaskOutcome outcome;
+    work::Outcome outcome;
     outcome.id = id;
     outcome.result = Value::from_checked_text("{\"done\":true}");
     outcome.started = now_;
@@ -118,6 +141,8 @@ TEST_F(ARun, GoesOnWhereItWas) {
   start(1);
   succeed(dispatched_.front());  // now it naps
   start(2);                      // its task is out
+  handle(engine::TaskProgress{dispatched_.back(), engine::TaskProgress::Kind::noted, now_,
+                              Value::from_checked_text("{\"slurm\":7}")});
   const std::string before = state();
   open();
   EXPECT_EQ(state(), before);
@@ -144,6 +169,9 @@ TEST_F(ARun, ACheckpointAloneBringsEverythingBack) {
     start(id);
     if (id % 3 != 0) {
       succeed(dispatched_.back());
+    } else {
+      handle(engine::TaskProgress{dispatched_.back(), engine::TaskProgress::Kind::noted, now_,
+                                  Value::from_checked_text("7")});
     }
   }
   now_.us += 60 * kMicrosPerSecond;
@@ -155,6 +183,32 @@ TEST_F(ARun, ACheckpointAloneBringsEverythingBack) {
   EXPECT_GT(run().recovered.checkpoint_seq, 100U);
   EXPECT_EQ(state(), before);
   EXPECT_EQ(engine().check_invariants(), "");
+}
+
+TEST_F(ARun, AnExpressExecutionComesBackAsItWasAtItsStartAndASynchronousOneNotAtAll) {
+  open();
+  start(1, engine::ExecutionType::express);
+  const std::string begun = state();
+  const std::size_t first = dispatched_.size();
+  ASSERT_EQ(first, 1U);
+  succeed(dispatched_.front());
+  start(2, engine::ExecutionType::express_sync);
+  ASSERT_NE(state(), begun);
+  for (const bool with_checkpoint : {false, true}) {
+    if (with_checkpoint) {
+      handle(engine::Proceed{});
+      ASSERT_TRUE(run().checkpointer->take(engine()));
+    }
+    open();
+    EXPECT_EQ(run().recovered.checkpoint_seq != 0, with_checkpoint);
+    EXPECT_EQ(run().recovered.running, std::vector{engine::ExecutionId{1}});
+    EXPECT_EQ(run().recovered.tasks.size(), 0U);
+    dispatched_.clear();
+    handle(engine::Proceed{});
+    EXPECT_EQ(state(), begun);
+    ASSERT_EQ(dispatched_.size(), 1U);
+    succeed(dispatched_.front());
+  }
 }
 
 TEST_F(ARun, EndsThatNobodyMayHaveHeardOfAreToldAgain) {
@@ -207,6 +261,68 @@ TEST_F(ARun, CheckpointsComeByThemselvesAndSegmentsGoToTheArchive) {
   EXPECT_EQ(read + 1, run().recovered.tail.next_seq);
 }
 
+TEST_F(ARun, AFolderThatCannotBeReadIsNotEmpty) {
+  open();
+  start(1);
+  ASSERT_TRUE(run().checkpointer->take(engine()));
+  owner_.reset();
+  std::filesystem::create_directory(folder_ + "/journal/archive");
+  std::filesystem::create_directory(folder_ + "/journal/blobs");
+  const std::size_t before = count("", "journal");
+  for (const char* part : {"/journal", "/archive", "/blobs"}) {
+    BrokenFiles broken(part);
+    OpenOptions options;
+    options.journal.files = &broken;
+    engine::Engine other(engine::Limits::hpc());
+    const auto refused = open_run(folder_, other, options);
+    ASSERT_FALSE(refused) << part;
+    EXPECT_NE(refused.error().message.find(part), std::string::npos) << refused.error().message;
+    EXPECT_EQ(count("", "journal"), before) << "nothing was begun anew";
+  }
+  open();
+  EXPECT_FALSE(run().recovered.is_new);
+}
+
+TEST_F(ARun, AnEmptyJournalIsRefusedWhereOneWasBegun) {
+  open();
+  start(1);
+  owner_.reset();
+  std::filesystem::rename(folder_ + "/journal", folder_ + "/elsewhere");
+  engine::Engine other(engine::Limits::hpc());
+  const auto refused = open_run(folder_, other, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::io);
+  EXPECT_NE(refused.error().message.find("--fresh"), std::string::npos) << refused.error().message;
+  std::filesystem::remove(folder_ + "/journal");
+  std::filesystem::rename(folder_ + "/elsewhere", folder_ + "/journal");
+  open();
+  EXPECT_FALSE(run().recovered.is_new);
+}
+
+TEST_F(ARun, TwoHistoriesInOneFolderAreRefused) {
+  open();
+  start(1);
+  owner_.reset();
+  const std::string journal = journal_folder(folder_);
+  EventReader reader = EventReader::open(journal).value();
+  while (reader.next_row().value()) {
+  }
+  ASSERT_TRUE(archive_segment(posix_files(), journal, 1, reader.tail().next_seq - 1, "test"));
+  // An owner that did not see the archive begins anew.
+  std::filesystem::rename(journal + "/archive", folder_ + "/hidden");
+  ASSERT_TRUE(Lease::acquire(folder_, 0).value()->forget_journal());
+  open();
+  EXPECT_TRUE(run().recovered.is_new);
+  start(1);
+  owner_.reset();
+  std::filesystem::rename(folder_ + "/hidden", journal + "/archive");
+  engine::Engine other(engine::Limits::hpc());
+  const auto refused = open_run(folder_, other, {});
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("two histories"), std::string::npos) << refused.error().message;
+  EXPECT_TRUE(check_journal(posix_files(), journal).value().refusal) << "fsck sees it, too";
+}
+
 TEST_F(ARun, ADamagedCheckpointIsPassedOver) {
   open();
   start(1);
@@ -244,6 +360,47 @@ TEST_F(ARun, AFolderThatCannotBeMadeIsOccupied) {
   const auto refused = open_run(folder_ + "/no/such", engine, {});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, ErrorKind::occupied);
+}
+
+TEST(OpenItems, TakeFewFilesAndComeBack) {
+  constexpr std::size_t kItems = 6'000;
+  constexpr std::size_t kMostFiles = 20;
+  const auto disk = make_disk();
+  JournalOptions options;
+  options.files = disk.get();
+  options.threads = false;
+  auto run = start_run(*disk, options).value();
+  const asl::StateMachinePtr machine =
+      asl::parse_definition(R"({"StartAt":"M","States":{"M":{"Type":"Map","End":true,"ItemProcessor":{"StartAt":"W",)"
+                            R"("States":{"W":{"Type":"Wait","Seconds":1000,"End":true}}}}}})")
+          .machine;
+  std::string items = "[";
+  for (std::size_t i = 0; i < kItems; ++i) {
+    items += fmt::format("{}{{\"id\":{},\"pad\":\"{:02000}\"}}", i == 0 ? "" : ",", i, i);
+  }
+  engine::Step step;
+  const auto handle = [&](auto body) {
+    step.clear();
+    run->engine.handle({Timestamp{1'700'000'000'000'000}, 1, std::move(body)}, step);
+    run->journal->append(step.events);
+  };
+  handle(engine::StartExecution{engine::ExecutionId{1}, std::make_shared<engine::Identity>(), machine,
+                                Value::from_checked_text(items + "]")});
+  while (run->engine.has_ready()) {
+    handle(engine::Proceed{});
+  }
+  ASSERT_TRUE(run->checkpointer->take(run->engine));
+  std::size_t files = 0;
+  for (const char* folder : {"", "/archive", "/texts", "/blobs"}) {
+    files += disk->list(kDiskFolder + folder).value().size();
+  }
+  EXPECT_LE(files, kMostFiles);
+  engine::Engine again(engine::Limits::hpc());
+  ASSERT_TRUE(recover(*disk, kDiskFolder, again));
+  EXPECT_EQ(again.check_invariants(), "");
+  const engine::Execution& execution = *again.find(engine::ExecutionId{1});
+  EXPECT_EQ(execution.strands.size(), kItems + 1);
+  EXPECT_EQ(execution.input.to_text(), items + "]");
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "journal/checkpoint.hpp"
 #include "journal/fsck.hpp"
 #include "journal/journal_folder.hpp"
+#include "journal/texts.hpp"
 
 namespace lockstep::journal {
 
@@ -106,9 +107,7 @@ class Cutter {
     for (const std::string& path : moves_) {
       done = done ? move(path) : done;
     }
-    if (!done) {
-      return tl::unexpected<Error>(done.error());
-    }
+    TRY(done);
     salvage_.last = plan_.last;
     return std::move(salvage_);
   }
@@ -156,12 +155,18 @@ class Cutter {
 
     for (const auto& [number, segment] : check_.segments) {
       if (number < plan_.first_segment) {
-        moves_.push_back(segment.path);  // the oldest first: history stays whole up to the present
+        plan_move(number, segment.path);  // the oldest first: history stays whole up to the present
       }
     }
     if (!moves_.empty()) {
       say(fmt::format("given up: the history before event {}; the run itself is whole without it",
                       check_.segments.at(plan_.first_segment).header.first_seq));
+    }
+    for (const std::string& path : check_.bad_indexes) {
+      moves_.push_back(path);
+    }
+    if (!check_.bad_indexes.empty()) {
+      say("given up: the index of executions that are over; the next owner makes it anew from the events");
     }
     for (const auto& [number, checkpoint] : check_.checkpoints) {
       if (!checkpoint.good || checkpoint.last_seq > plan_.last) {
@@ -170,18 +175,30 @@ class Cutter {
     }
     // The newest first: what stands next to the cut keeps the journal refused to the end.
     for (auto it = check_.segments.rbegin(); it != check_.segments.rend() && it->first > plan_.last_segment; ++it) {
-      moves_.push_back(it->second.path);
+      plan_move(it->first, it->second.path);
     }
     for (const std::string& path : moves_) {
       say("moved: " + short_name(path));
     }
   }
 
+  /// A segment and, before it, its long texts, unless one that is kept has taken over what names them: the next owner
+  /// may make a segment of that number.
+  void plan_move(std::uint64_t number, const std::string& path) {
+    const std::string text = text_path(folder_, number);
+    if ((number > plan_.last_segment || number < check_.segments.at(plan_.first_segment).header.texts_from) &&
+        files_.exists(text).value_or(true)) {
+      moves_.push_back(text);
+    }
+    moves_.push_back(path);
+  }
+
   /// Makes the folder and writes down, durably, what is going to happen.
   Result<void> prepare() {
     for (std::uint64_t number = 1;; ++number) {
       salvage_.folder = fmt::format("{}/salvage-{}", folder_, number);
-      if (!files_.exists(salvage_.folder)) {
+      const auto stands = TRY(files_.exists(salvage_.folder));
+      if (!stands) {
         break;
       }
     }
@@ -214,20 +231,14 @@ class Cutter {
   /// Keeps a copy, then puts what can be read of it into the archive in its place.
   Result<void> rewrite(std::uint64_t number) {
     const CheckedSegment& segment = check_.segments.at(number);
-    const auto bytes = read_whole(files_, segment.path, kMostSegment);
-    if (!bytes) {
-      return tl::unexpected<Error>(bytes.error());
-    }
+    const auto bytes = TRY(read_whole(files_, segment.path, kMostSegment));
     const std::string name = segment.path.substr(segment.path.rfind('/') + 1);
-    if (const auto kept = write_whole(files_, salvage_.folder, name, *bytes); !kept) {
+    if (const auto kept = write_whole(files_, salvage_.folder, name, bytes); !kept) {
       return kept;
     }
-    auto contents = read_rows_alone(files_, segment.path);
-    if (!contents) {
-      return tl::unexpected<Error>(contents.error());
-    }
+    auto contents = TRY(read_rows_alone(files_, segment.path));
     const std::uint64_t events = segment.end - segment.header.first_seq;
-    auto done = write_archive(files_, folder_, number, std::move(*contents), events, software_);
+    auto done = write_archive(files_, folder_, number, std::move(contents), events, software_);
     if (done && !segment.archived) {
       done = files_.remove(segment.path);
       if (done) {

@@ -37,18 +37,9 @@ Result<void> write_zeros(File& file, std::uint64_t offset, std::uint64_t length)
 }  // namespace
 
 Result<SegmentTemplate> compose_segment(SegmentSize size, Epoch epoch, const Origin& origin) {
-  auto composer = hdf5::Composer::create(kHeaderBytes);
-  if (!composer) {
-    return tl::unexpected<Error>(composer.error());
-  }
-  const auto rows = composer->reserve_rows("events", row_type(), size.rows);
-  if (!rows) {
-    return tl::unexpected<Error>(rows.error());
-  }
-  const auto payload = composer->reserve_bytes("payload", size.payload);
-  if (!payload) {
-    return tl::unexpected<Error>(payload.error());
-  }
+  auto composer = TRY(hdf5::Composer::create(kHeaderBytes));
+  const auto rows = TRY(composer.reserve_rows("events", row_type(), size.rows));
+  const auto payload = TRY(composer.reserve_bytes("payload", size.payload));
   const std::pair<const char*, std::string> texts[] = {
       {"format", "lockstep-journal"},
       {"format_version", fmt::format("{}.{}", kVersionMajor, kVersionMinor)},
@@ -56,26 +47,19 @@ Result<SegmentTemplate> compose_segment(SegmentSize size, Epoch epoch, const Ori
       {"host", origin.host},
       {"slurm_job_id", origin.slurm_job}};
   for (const auto& [name, value] : texts) {
-    if (const auto done = composer->attribute(name, value); !done) {
-      return tl::unexpected<Error>(done.error());
-    }
+    TRY(composer.attribute(name, value));
   }
-  if (const auto done = composer->attribute("epoch", epoch); !done) {
-    return tl::unexpected<Error>(done.error());
-  }
-  const auto bytes = composer->finish();
-  if (!bytes) {
-    return tl::unexpected<Error>(bytes.error());
-  }
+  TRY(composer.attribute("epoch", epoch));
+  const auto bytes = TRY(composer.finish());
 
   SegmentTemplate form;
   form.header.epoch = epoch;
   form.header.size = size;
-  form.header.rows_offset = rows->offset;
-  form.header.payload_offset = payload->offset;
+  form.header.rows_offset = rows.offset;
+  form.header.payload_offset = payload.offset;
   // libhdf5 may leave the last dataset's end beyond what it wrote.
-  form.header.file_bytes = std::max<std::uint64_t>(bytes->size(), payload->offset + payload->bytes);
-  const std::span<const std::byte> all(*bytes);
+  form.header.file_bytes = std::max<std::uint64_t>(bytes.size(), payload.offset + payload.bytes);
+  const std::span<const std::byte> all(bytes);
   const auto keep = [&](std::uint64_t from, std::uint64_t to) {
     if (from < to && from < all.size()) {
       const auto piece = all.subspan(from, std::min<std::uint64_t>(to, all.size()) - from);
@@ -83,23 +67,20 @@ Result<SegmentTemplate> compose_segment(SegmentSize size, Epoch epoch, const Ori
       form.pieces.emplace_back(from, std::vector<std::byte>(piece.begin(), piece.end()));
     }
   };
-  if (rows->offset + rows->bytes > payload->offset) {
+  if (rows.offset + rows.bytes > payload.offset) {
     return fail(ErrorKind::internal, "libhdf5 laid the payload before the rows");
   }
-  keep(kHeaderBytes, rows->offset);
-  keep(rows->offset + rows->bytes, payload->offset);
-  keep(payload->offset + payload->bytes, all.size());
+  keep(kHeaderBytes, rows.offset);
+  keep(rows.offset + rows.bytes, payload.offset);
+  keep(payload.offset + payload.bytes, all.size());
   return form;
 }
 
 Result<std::shared_ptr<const SegmentTemplate>> SegmentTemplates::find(SegmentSize size) {
   const std::lock_guard lock(mutex_);
   if (last_ == nullptr || last_->header.size != size) {
-    auto form = compose_segment(size, epoch_, origin_);
-    if (!form) {
-      return tl::unexpected<Error>(form.error());
-    }
-    last_ = std::make_shared<const SegmentTemplate>(std::move(*form));
+    auto form = TRY(compose_segment(size, epoch_, origin_));
+    last_ = std::make_shared<const SegmentTemplate>(std::move(form));
   }
   return last_;
 }
@@ -109,35 +90,30 @@ Result<std::unique_ptr<SegmentFile>> SegmentFile::prepare(FileLayer& files, cons
   Header header = form.header;
   header.number = number;
   header.salt = fresh_salt();
-  const std::string temporary = fmt::format("{}/{}{}", folder, segment_name(number), kTemporary);
-  if (const auto done = files.remove(temporary); !done) {
-    return tl::unexpected<Error>(done.error());
-  }
-  auto file = files.create(temporary);
-  if (!file) {
-    return tl::unexpected<Error>(file.error());
-  }
+  const std::string temporary = temporary_for(fmt::format("{}/{}", folder, segment_name(number)));
+  auto file = TRY(files.create(temporary));
   const auto fill = [&]() -> Result<void> {
-    auto done = write_zeros(**file, 0, header.file_bytes);
+    auto done = write_zeros(*file, 0, header.file_bytes);
     for (const auto& [offset, bytes] : form.pieces) {
       if (done) {
-        done = (*file)->write(bytes, offset);
+        done = file->write(bytes, offset);
       }
     }
-    return done ? (*file)->sync() : done;
+    return done ? file->sync() : done;
   };
   if (const auto done = fill(); !done) {
-    file->reset();
+    file.reset();
     static_cast<void>(files.remove(temporary));
     return tl::unexpected<Error>(done.error());
   }
-  return std::unique_ptr<SegmentFile>(new SegmentFile(files, folder, std::move(*file), header));
+  return std::unique_ptr<SegmentFile>(new SegmentFile(files, folder, temporary, std::move(file), header));
 }
 
-Result<void> SegmentFile::activate(SequenceNumber first_seq, std::uint32_t previous_crc, Sync sync,
-                                   std::int64_t now_us) {
+Result<void> SegmentFile::activate(SequenceNumber first_seq, std::uint32_t previous_crc, std::uint64_t texts_from,
+                                   Sync sync, std::int64_t now_us) {
   header_.first_seq = first_seq;
   header_.previous_crc = previous_crc;
+  header_.texts_from = texts_from;
   header_.sync = sync;
   header_.created_us = now_us;
   auto done = file_->write(to_bytes(header_), 0);
@@ -145,14 +121,14 @@ Result<void> SegmentFile::activate(SequenceNumber first_seq, std::uint32_t previ
     done = file_->sync();
   }
   if (done) {
-    done = files_.rename_new(path() + std::string(kTemporary), path());
+    done = files_.rename_new(temporary_, path());
   }
   return done ? files_.sync_folder(folder_) : done;
 }
 
 void SegmentFile::discard() {
   file_.reset();
-  static_cast<void>(files_.remove(path() + std::string(kTemporary)));
+  static_cast<void>(files_.remove(temporary_));
 }
 
 Result<void> SegmentFile::write_payload(std::span<const std::byte> bytes, std::uint64_t offset) {

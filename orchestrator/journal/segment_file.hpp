@@ -47,12 +47,13 @@ class SegmentTemplates {
 /// One thread at a time.
 class SegmentFile {
  public:
-  /// Writes and syncs the whole file, zeros and all, under its temporary name. Takes tens of milliseconds.
+  /// Writes the whole file, zeros and all, under its temporary name, and syncs it. Takes tens of milliseconds.
   static Result<std::unique_ptr<SegmentFile>> prepare(FileLayer& files, const std::string& folder,
                                                       const SegmentTemplate& form, std::uint64_t number);
 
   /// Puts it in place, durably, as the segment that begins with `first_seq`. The segment before must be durable.
-  Result<void> activate(SequenceNumber first_seq, std::uint32_t previous_crc, Sync sync, std::int64_t now_us);
+  Result<void> activate(SequenceNumber first_seq, std::uint32_t previous_crc, std::uint64_t texts_from, Sync sync,
+                        std::int64_t now_us);
   /// Removes a prepared file that is not wanted after all.
   void discard();
 
@@ -65,12 +66,18 @@ class SegmentFile {
   std::uint64_t salt() const { return header_.salt; }
 
  private:
-  SegmentFile(FileLayer& files, std::string folder, std::unique_ptr<File> file, const Header& header)
-      : files_(files), folder_(std::move(folder)), file_(std::move(file)), header_(header) {}
+  SegmentFile(FileLayer& files, std::string folder, std::string temporary, std::unique_ptr<File> file,
+              const Header& header)
+      : files_(files),
+        folder_(std::move(folder)),
+        temporary_(std::move(temporary)),
+        file_(std::move(file)),
+        header_(header) {}
   std::string path() const { return fmt::format("{}/{}", folder_, segment_name(header_.number)); }
 
   FileLayer& files_;
   std::string folder_;
+  std::string temporary_;  // its name before activate()
   std::unique_ptr<File> file_;
   Header header_;
 };

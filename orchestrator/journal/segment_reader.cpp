@@ -17,11 +17,8 @@ tl::unexpected<Error> damaged(const std::string& path, std::string_view what) {
 }
 
 Result<void> read_exactly(const File& file, std::span<std::byte> bytes, std::uint64_t offset, const std::string& path) {
-  const auto got = file.read(bytes, offset);
-  if (!got) {
-    return tl::unexpected<Error>(got.error());
-  }
-  if (*got != bytes.size()) {
+  const auto got = TRY(file.read(bytes, offset));
+  if (got != bytes.size()) {
     return damaged(path, "it is too short");
   }
   return {};
@@ -41,9 +38,7 @@ Result<std::uint32_t> crc_of_rest(const File& file, const Header& header, const 
       return damaged(path, "its header contradicts itself");
     }
     std::vector<std::byte> bytes(to - from);
-    if (const auto done = read_exactly(file, bytes, from, path); !done) {
-      return tl::unexpected<Error>(done.error());
-    }
+    TRY(read_exactly(file, bytes, from, path));
     crc = crc32c(bytes, crc);
   }
   return crc;
@@ -105,43 +100,30 @@ Result<SegmentContents> read_slab(const File& file, const Header& header, const 
   SegmentContents contents;
   contents.header = header;
   if (checks == Checks::all) {
-    const auto rest = crc_of_rest(file, header, path);
-    if (!rest) {
-      return tl::unexpected<Error>(rest.error());
-    }
-    if (*rest != header.rest_crc) {
+    const auto rest = TRY(crc_of_rest(file, header, path));
+    if (rest != header.rest_crc) {
       return damaged(path, "the checksum of HDF5's own bytes does not hold");
     }
   }
   contents.rows.resize(header.size.rows);
-  if (const auto done = read_exactly(file, std::as_writable_bytes(std::span(contents.rows)), header.rows_offset, path);
-      !done) {
-    return tl::unexpected<Error>(done.error());
-  }
+  TRY(read_exactly(file, std::as_writable_bytes(std::span(contents.rows)), header.rows_offset, path));
   std::uint64_t used = 0;
   for (const Row& row : contents.rows) {
     used = std::max(used, std::min<std::uint64_t>(std::uint64_t{row.offset} + row.length, header.size.payload));
   }
   contents.payload.resize(used);
-  if (const auto done = read_exactly(file, contents.payload, header.payload_offset, path); !done) {
-    return tl::unexpected<Error>(done.error());
-  }
+  TRY(read_exactly(file, contents.payload, header.payload_offset, path));
   return contents;
 }
 
 Result<SegmentContents> read_packed(const File& file, const Header& header, const std::string& path) {
-  const auto size = file.size();
-  if (!size) {
-    return tl::unexpected<Error>(size.error());
-  }
+  const auto size = TRY(file.size());
   constexpr std::uint64_t kMostPacked = std::uint64_t{4} << 30;
-  if (*size != header.file_bytes || *size > kMostPacked) {
+  if (size != header.file_bytes || size > kMostPacked) {
     return damaged(path, "its length is not what its header says");
   }
-  std::vector<std::byte> bytes(*size);
-  if (const auto done = read_exactly(file, bytes, 0, path); !done) {
-    return tl::unexpected<Error>(done.error());
-  }
+  std::vector<std::byte> bytes(size);
+  TRY(read_exactly(file, bytes, 0, path));
   // libhdf5 sees only what is as it was written.
   if (crc32c(std::span(bytes).subspan(kHeaderBytes)) != header.rest_crc) {
     return damaged(path, "its checksum does not hold");
@@ -170,24 +152,16 @@ Result<SegmentContents> read_packed(const File& file, const Header& header, cons
 
 Result<Header> header_of(const File& file, const std::string& path) {
   std::array<std::byte, kHeaderBytes> bytes{};
-  if (const auto done = read_exactly(file, bytes, 0, path); !done) {
-    return tl::unexpected<Error>(done.error());
-  }
+  TRY(read_exactly(file, bytes, 0, path));
   return parse_header(bytes, path);
 }
 
 Result<SegmentContents> read(const FileLayer& files, const std::string& path, Checks checks) {
-  const auto file = files.open_to_read(path);
-  if (!file) {
-    return tl::unexpected<Error>(file.error());
-  }
-  const auto header = header_of(**file, path);
-  if (!header) {
-    return tl::unexpected<Error>(header.error());
-  }
-  auto contents = header->kind == FileKind::segment   ? read_slab(**file, *header, path, checks)
-                  : header->kind == FileKind::archive ? read_packed(**file, *header, path)
-                                                      : damaged(path, "it is neither a segment nor an archive");
+  const auto file = TRY(files.open_to_read(path));
+  const auto header = TRY(header_of(*file, path));
+  auto contents = header.kind == FileKind::segment   ? read_slab(*file, header, path, checks)
+                  : header.kind == FileKind::archive ? read_packed(*file, header, path)
+                                                     : damaged(path, "it is neither a segment nor an archive");
   if (contents) {
     keep_sound_rows(*contents, path);
     if (contents->header.kind == FileKind::archive && contents->next_seq() != contents->header.last_seq + 1) {
@@ -200,11 +174,8 @@ Result<SegmentContents> read(const FileLayer& files, const std::string& path, Ch
 }  // namespace
 
 Result<Header> read_header(const FileLayer& files, const std::string& path) {
-  const auto file = files.open_to_read(path);
-  if (!file) {
-    return tl::unexpected<Error>(file.error());
-  }
-  return header_of(**file, path);
+  const auto file = TRY(files.open_to_read(path));
+  return header_of(*file, path);
 }
 
 Result<SegmentContents> read_segment(const FileLayer& files, const std::string& path) {

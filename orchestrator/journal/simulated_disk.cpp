@@ -110,10 +110,12 @@ std::unique_ptr<SimulatedDisk> SimulatedDisk::crash(CrashPolicy policy, std::mt1
 }
 
 std::vector<std::byte> SimulatedDisk::crashed(const Inode& inode, CrashPolicy policy, std::mt19937_64& random) {
-  if (policy == CrashPolicy::all || policy == CrashPolicy::no_folders) {
-    return inode.now;
-  }
   std::vector<std::byte> content = inode.durable;
+  if (policy == CrashPolicy::all || policy == CrashPolicy::no_folders) {
+    for (const Write& written : inode.unsynced) {
+      apply(content, written.offset, written.bytes);
+    }
+  }
   if (policy == CrashPolicy::prefix) {
     const std::size_t kept = random() % (inode.unsynced.size() + 1);
     for (std::size_t i = 0; i < kept; ++i) {
@@ -221,9 +223,7 @@ Result<void> SimulatedDisk::sync(Inode& inode, const std::string& path) {
 
 Result<std::unique_ptr<File>> SimulatedDisk::create(const std::string& path) {
   const std::lock_guard lock(mutex_);
-  if (const auto done = operate(path); !done) {
-    return tl::unexpected<Error>(done.error());
-  }
+  TRY(operate(path));
   const std::string folder = folder_of(path);
   if (!now_.folders.contains(folder)) {
     return failure(path, "No such file or directory");
@@ -250,9 +250,11 @@ Result<std::unique_ptr<File>> SimulatedDisk::open_to_read(const std::string& pat
   return const_cast<SimulatedDisk*>(this)->open_to_write(path);
 }
 
-bool SimulatedDisk::exists(const std::string& path) const {
+Result<Standing> SimulatedDisk::look(const std::string& path) const {
   const std::lock_guard lock(mutex_);
-  return now_.files.contains(path) || now_.folders.contains(path);
+  return now_.files.contains(path)     ? Standing::file
+         : now_.folders.contains(path) ? Standing::folder
+                                       : Standing::nothing;
 }
 
 Result<void> SimulatedDisk::rename(const std::string& from, const std::string& to) {
@@ -274,7 +276,7 @@ Result<void> SimulatedDisk::rename(const std::string& from, const std::string& t
 }
 
 Result<void> SimulatedDisk::rename_new(const std::string& from, const std::string& to) {
-  return exists(to) ? failure(to, "File exists") : rename(from, to);
+  return *exists(to) ? failure(to, "File exists") : rename(from, to);
 }
 
 Result<void> SimulatedDisk::remove(const std::string& path) {
@@ -323,9 +325,6 @@ Result<void> SimulatedDisk::sync_folder(const std::string& path) {
 
 Result<std::vector<std::string>> SimulatedDisk::list(const std::string& path) const {
   const std::lock_guard lock(mutex_);
-  if (!now_.folders.contains(path)) {
-    return failure(path, "No such file or directory");
-  }
   std::vector<std::string> names;
   for (const auto& [file, inode] : now_.files) {
     if (folder_of(file) == path) {
@@ -333,6 +332,37 @@ Result<std::vector<std::string>> SimulatedDisk::list(const std::string& path) co
     }
   }
   return names;
+}
+
+Result<std::vector<std::string>> SimulatedDisk::list_folders(const std::string& path) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> names;
+  for (const std::string& folder : now_.folders) {
+    if (folder != path && folder_of(folder) == path) {
+      names.push_back(folder.substr(path.size() + 1));
+    }
+  }
+  return names;
+}
+
+Result<void> SimulatedDisk::remove_folder(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  if (!now_.folders.contains(path)) {
+    return {};
+  }
+  if (const auto done = operate(path); !done) {
+    return done;
+  }
+  const bool is_used = std::any_of(now_.files.begin(), now_.files.end(),
+                                   [&](const auto& file) { return folder_of(file.first) == path; }) ||
+                       std::any_of(now_.folders.begin(), now_.folders.end(), [&](const std::string& folder) {
+                         return folder != path && folder_of(folder) == path;
+                       });
+  if (is_used) {
+    return failure(path, "Directory not empty");
+  }
+  change(folder_of(path), [path](Names& names) { names.folders.erase(path); });
+  return {};
 }
 
 }  // namespace lockstep::journal

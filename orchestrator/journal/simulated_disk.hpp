@@ -19,7 +19,7 @@ namespace lockstep::journal {
 
 /// What a crash does to what was not synced.
 enum class CrashPolicy : std::uint8_t {
-  all,         ///< all of it reached the disk (as after kill -9)
+  all,         ///< all of it reached the disk
   none,        ///< nothing of it
   prefix,      ///< of each file, and of the folders, the first few changes; the next write torn at a sector
   random,      ///< each write kept, lost or torn by sectors, lost parts zero or stale; of the folders the first few
@@ -49,7 +49,7 @@ class SimulatedDisk final : public FileLayer {
   /// Operations that changed or synced something so far.
   std::uint64_t operations() const;
   /// Operation number `operation` (from 0) fails, and with power_off all after it. A failed sync loses what it was to
-  /// save.
+  /// save, though readers go on to see it until the power goes, and another sync succeeds: as Linux does.
   void fail_at(std::uint64_t operation, Fault fault);
   /// Inverts bits of one byte, durably.
   void flip(const std::string& path, std::uint64_t offset, std::uint8_t bits);
@@ -60,13 +60,15 @@ class SimulatedDisk final : public FileLayer {
   Result<std::unique_ptr<File>> create(const std::string& path) override;
   Result<std::unique_ptr<File>> open_to_write(const std::string& path) override;
   Result<std::unique_ptr<File>> open_to_read(const std::string& path) const override;
-  bool exists(const std::string& path) const override;
+  Result<Standing> look(const std::string& path) const override;
   Result<void> rename(const std::string& from, const std::string& to) override;
   Result<void> rename_new(const std::string& from, const std::string& to) override;
   Result<void> remove(const std::string& path) override;
   Result<void> make_folder(const std::string& path) override;
   Result<void> sync_folder(const std::string& path) override;
   Result<std::vector<std::string>> list(const std::string& path) const override;
+  Result<std::vector<std::string>> list_folders(const std::string& path) const override;
+  Result<void> remove_folder(const std::string& path) override;
 
  private:
   friend class SimulatedFile;

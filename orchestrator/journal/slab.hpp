@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "journal/event_codec.hpp"
 #include "journal/format.hpp"
@@ -38,6 +39,9 @@ class Slab {
   Row& row(std::uint32_t i) { return rows_[i]; }
   std::span<const Row> rows(std::uint32_t from, std::uint32_t to) const { return {&rows_[from], to - from}; }
 
+  /// Long texts that its rows name and that are not written yet. Whoever looks at them holds the journal's lock.
+  std::vector<LongText>& texts() { return texts_; }
+
   /// Producer: rows before `count` are complete.
   void publish(std::uint32_t count) { ready_.store(count, std::memory_order_release); }
   /// Producer: no more rows will come.
@@ -53,6 +57,7 @@ class Slab {
   SequenceNumber first_seq_ = 0;
   std::unique_ptr<Row[]> rows_;
   std::unique_ptr<std::byte[]> payload_;
+  std::vector<LongText> texts_;
   std::atomic<std::uint32_t> ready_{0};
   std::atomic<bool> closed_{false};
 };

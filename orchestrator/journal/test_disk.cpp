@@ -19,7 +19,7 @@ std::unique_ptr<SimulatedDisk> make_disk(const SimulatedDisk::Flaws& flaws) {
   return disk;
 }
 
-JournalOptions small_options(SimulatedDisk& disk) {
+JournalOptions small_options(FileLayer& disk) {
   JournalOptions options;
   options.first_segment = {8, 2'048};
   options.largest_segment = {16, 4'096};
@@ -31,22 +31,8 @@ JournalOptions small_options(SimulatedDisk& disk) {
 
 Result<std::unique_ptr<TestRun>> start_run(SimulatedDisk& disk, const JournalOptions& options) {
   auto run = std::make_unique<TestRun>();
-  auto recovered = recover(disk, kDiskFolder, run->engine);
-  if (!recovered) {
-    return tl::unexpected<Error>(recovered.error());
-  }
-  run->recovered = std::move(*recovered);
-  JournalStart start;
-  start.folder = kDiskFolder;
-  start.epoch = run->recovered.last_epoch + 1;
-  start.first_segment_number = run->recovered.tail.last_segment + 1;
-  start.next_seq = run->recovered.tail.next_seq;
-  start.previous_crc = run->recovered.tail.previous_crc;
-  auto journal = DurableJournal::create(start, options);
-  if (!journal) {
-    return tl::unexpected<Error>(journal.error());
-  }
-  run->journal = std::move(*journal);
+  run->recovered = TRY(recover(disk, kDiskFolder, run->engine));
+  run->journal = TRY(go_on(kDiskFolder, run->recovered, run->recovered.last_epoch + 1, options));
   CheckpointOptions checkpoint;
   checkpoint.files = &disk;
   checkpoint.threads = false;
@@ -59,21 +45,15 @@ Result<std::unique_ptr<TestRun>> start_run(SimulatedDisk& disk, const JournalOpt
 Result<std::vector<engine::Event>> read_all(const SimulatedDisk& disk) {
   ReadOptions options;
   options.files = &disk;
-  auto reader = EventReader::open(kDiskFolder, options);
-  if (!reader) {
-    return tl::unexpected<Error>(reader.error());
-  }
+  auto reader = TRY(EventReader::open(kDiskFolder, options));
   std::vector<engine::Event> events;
   while (true) {
-    auto next = reader->next();
+    auto next = TRY(reader.next());
     if (!next) {
-      return tl::unexpected<Error>(next.error());
-    }
-    if (!*next) {
       return events;
     }
-    EXPECT_EQ((*next)->seq, events.size() + 1);
-    events.push_back(std::move((*next)->event));
+    EXPECT_EQ(next->seq, events.size() + 1);
+    events.push_back(std::move(next->event));
   }
 }
 

@@ -20,7 +20,7 @@ inline const std::string kDiskFolder = "run/journal";
 std::unique_ptr<SimulatedDisk> make_disk(const SimulatedDisk::Flaws& flaws = {});
 
 /// Segments so small that a test fills several; no threads, so that the same calls give the same operations.
-JournalOptions small_options(SimulatedDisk& disk);
+JournalOptions small_options(FileLayer& disk);
 
 /// A process that owns the journal: recovered, and writing.
 struct TestRun {

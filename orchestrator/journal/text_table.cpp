@@ -23,6 +23,16 @@ void TextTable::clear() {
   std::memset(entries_.data(), 0, entries_.size() * sizeof(Entry));
 }
 
+void TextTable::grow() {
+  std::vector<Entry> before(entries_.size() * 2);
+  before.swap(entries_);
+  for (const Entry& entry : before) {
+    if (entry.length != 0) {
+      entry_of(entry.check) = entry;
+    }
+  }
+}
+
 std::uint64_t TextTable::hash(std::string_view text) {
   std::uint64_t hash = text.size() + 1;
   const char* at = text.data();
@@ -39,8 +49,9 @@ std::uint64_t TextTable::hash(std::string_view text) {
 
 std::optional<std::uint64_t> TextTable::find(std::string_view text, std::uint64_t hash,
                                              std::span<const std::byte> buffer) const {
-  const Entry& entry = entries_[hash & (entries_.size() - 1)];
-  if (entry.length != text.size() || entry.check != static_cast<std::uint32_t>(hash >> 32) ||
+  const auto check = static_cast<std::uint32_t>(hash >> 32);
+  const Entry& entry = entry_of(check);
+  if (entry.length != text.size() || entry.check != check ||
       std::memcmp(buffer.data() + entry.offset, text.data(), text.size()) != 0) {
     return std::nullopt;
   }
@@ -48,8 +59,8 @@ std::optional<std::uint64_t> TextTable::find(std::string_view text, std::uint64_
 }
 
 void TextTable::remember(std::uint64_t hash, std::uint64_t offset, std::size_t length) {
-  entries_[hash & (entries_.size() - 1)] = {offset, static_cast<std::uint32_t>(length),
-                                            static_cast<std::uint32_t>(hash >> 32)};
+  const auto check = static_cast<std::uint32_t>(hash >> 32);
+  entry_of(check) = {offset, static_cast<std::uint32_t>(length), check};
 }
 
 }  // namespace lockstep::journal

@@ -9,12 +9,15 @@
 
 namespace lockstep::journal {
 
-/// Of fixed size: a newer text may push an older one out. Never allocates after construction.
+/// Of fixed size until it is told to grow: a newer text may push an older one out. Never allocates by itself.
 class TextTable {
  public:
   /// Remembers up to `entries` texts; a power of two.
   explicit TextTable(std::size_t entries);
   void clear();
+  std::size_t entries() const { return entries_.size(); }
+  /// Remembers twice as many from here on, and still all that it remembers now.
+  void grow();
 
   /// A text's hash, for find() and remember().
   static std::uint64_t hash(std::string_view text);
@@ -27,8 +30,10 @@ class TextTable {
   struct Entry {
     std::uint64_t offset;
     std::uint32_t length;  // 0: empty
-    std::uint32_t check;
+    std::uint32_t check;   // the upper half of the hash; says, too, in which entry it is
   };
+  Entry& entry_of(std::uint32_t check) { return entries_[check & (entries_.size() - 1)]; }
+  const Entry& entry_of(std::uint32_t check) const { return entries_[check & (entries_.size() - 1)]; }
   std::vector<Entry> entries_;
 };
 

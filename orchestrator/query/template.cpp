@@ -203,6 +203,51 @@ bool has_dynamic(const Node& node) {
 
 tl::expected<Part, TemplateProblem> compile_part(const Value& owner, const Node& node);
 
+// String.hashCode() of Java: over the units of UTF-16.
+std::uint32_t java_hash(std::string_view utf8) {
+  std::uint32_t hash = 0;
+  for (std::size_t i = 0; i < utf8.size();) {
+    const auto lead = static_cast<unsigned char>(utf8[i]);
+    const std::size_t length = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    std::uint32_t code = length == 1 ? lead : lead & (0xFFU >> (length + 1));
+    for (std::size_t j = i + 1; j < std::min(i + length, utf8.size()); ++j) {
+      code = code << 6 | (static_cast<unsigned char>(utf8[j]) & 0x3FU);
+    }
+    if (code >= 0x10000) {
+      hash = hash * 31 + (0xD800 + ((code - 0x10000) >> 10));
+      code = 0xDC00 + ((code - 0x10000) & 0x3FF);
+    }
+    hash = hash * 31 + code;
+    i += length;
+  }
+  return hash;
+}
+
+// The members of an object as AWS puts them: first what is not computed, in the template's order, then what is, in the
+// order of a Java HashMap of their keys. It shows wherever an object becomes text: States.JsonToString, States.Format,
+// States.Hash.
+void put_in_order(Part& object, const std::vector<bool>& computed) {
+  const auto count = static_cast<std::size_t>(std::count(computed.begin(), computed.end(), true));
+  std::size_t buckets = 16;
+  while (count * 4 > buckets * 3) {
+    buckets *= 2;
+  }
+  std::vector<std::pair<std::size_t, std::size_t>> order;  // bucket, or 0 before all buckets; place in the template
+  for (std::size_t i = 0; i < object.keys.size(); ++i) {
+    const std::uint32_t hash = java_hash(object.keys[i]);
+    order.emplace_back(computed[i] ? 1 + ((hash ^ hash >> 16) & (buckets - 1)) : 0, i);
+  }
+  std::sort(order.begin(), order.end());
+  std::vector<std::string> keys;
+  std::vector<Part> parts;
+  for (const auto& [bucket, place] : order) {
+    keys.push_back(std::move(object.keys[place]));
+    parts.push_back(std::move(object.parts[place]));
+  }
+  object.keys = std::move(keys);
+  object.parts = std::move(parts);
+}
+
 tl::expected<Part, TemplateProblem> compile_member(const Value& owner, const Member& member, std::string& key) {
   key = member.key();
   if (!is_dynamic(key)) {
@@ -229,6 +274,7 @@ tl::expected<Part, TemplateProblem> compile_part(const Value& owner, const Node&
     return part;
   }
   part.kind = node.is_array() ? Part::Kind::array : Part::Kind::object;
+  std::vector<bool> computed;
   for (std::size_t i = 0; i < node.size(); ++i) {
     std::string key;
     tl::expected<Part, TemplateProblem> inner =
@@ -237,6 +283,7 @@ tl::expected<Part, TemplateProblem> compile_part(const Value& owner, const Node&
       return inner;
     }
     if (node.is_object()) {
+      computed.push_back(is_dynamic(node.member(i).key()));
       part.keys.push_back(std::move(key));
     }
     part.parts.push_back(std::move(*inner));
@@ -249,6 +296,9 @@ tl::expected<Part, TemplateProblem> compile_part(const Value& owner, const Node&
     return tl::unexpected(
         TemplateProblem{fmt::format("{}.$", *twice),
                         fmt::format("The field '{}' is given twice: as '{}' and as '{}.$'", *twice, *twice, *twice)});
+  }
+  if (node.is_object()) {
+    put_in_order(part, computed);
   }
   return part;
 }

@@ -23,7 +23,7 @@ std::string fill(std::string text, std::string input) {
 TEST(Template, ReplacesValuesUnderKeysWithTheSuffix) {
   EXPECT_EQ(
       fill(R"x({"b.$":"$.x","a":{"c":[1,{"d.$":"$.y[0]"}]},"e.$":"States.Array($.x)"})x", R"({"x":"v","y":[2.50]})"),
-      R"({"b":"v","a":{"c":[1,{"d":2.50}]},"e":["v"]})");
+      R"({"a":{"c":[1,{"d":2.50}]},"b":"v","e":["v"]})");
   EXPECT_EQ(fill(R"([{"a.$":"$"}])", "5"), R"([{"a":5}])");
 }
 
@@ -32,6 +32,30 @@ TEST(Template, ReadsContextAndVariables) {
   environment.set("n", "[1,2]");
   EXPECT_EQ(fill(R"({"id.$":"$$.Execution.Id","n.$":"$n","first.$":"$n[0]"})", environment),
             R"({"id":"arn","n":[1,2],"first":1})");
+}
+
+// As recorded: what is computed comes last, in the order of a Java HashMap.
+TEST(Template, OrdersItsMembersAsAwsDoes) {
+  EXPECT_EQ(fill(R"x({"Iterations.$":"States.MathAdd($.n, -1)","Values.$":"$.v"})x", R"({"n":2,"v":[]})"),
+            R"({"Values":[],"Iterations":1})");
+  EXPECT_EQ(fill(R"({"b.$":"$","z":0,"deep":{"encoded.$":"$","decoded.$":"$"},"c":1})", "5"),
+            R"({"z":0,"deep":{"decoded":5,"encoded":5},"c":1,"b":5})");
+  // With the thirteenth the map has 32 buckets instead of 16.
+  std::string members;
+  std::string expected;
+  for (const char* key : {"context_object", "execution", "execution_id", "execution_input", "execution_name",
+                          "execution_rolearn", "execution_starttime", "state", "state_enteredtime", "state_name",
+                          "statemachine", "statemachine_id", "statemachine_name"}) {
+    members += fmt::format(R"({}"{}.$":"$")", members.empty() ? "" : ",", key);
+  }
+  for (const char* key : {"execution", "execution_rolearn", "execution_name", "statemachine_id", "execution_id",
+                          "execution_input", "execution_starttime", "state_name", "state_enteredtime", "statemachine",
+                          "state", "context_object", "statemachine_name"}) {
+    expected += fmt::format(R"({}"{}":0)", expected.empty() ? "" : ",", key);
+  }
+  EXPECT_EQ(fill("{" + members + "}", "0"), "{" + expected + "}");
+  // A key's hash is that of its UTF-16.
+  EXPECT_EQ(fill(R"({"größe.$":"$","a.$":"$","😀.$":"$"})", "0"), R"({"a":0,"größe":0,"😀":0})");
 }
 
 TEST(Template, LeavesEverythingElseAsItIs) {

@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "journal/durable_journal.hpp"
 #include "journal/journal_folder.hpp"
 #include "journal/segment_reader.hpp"
+#include "journal/texts.hpp"
 
 namespace lockstep::report {
 
@@ -18,6 +18,8 @@ constexpr int kLooks = 3;
 struct BackwardReader::State {
   std::string folder;
   engine::ExecutionId execution{};
+  journal::SequenceNumber from = 0;
+  journal::SequenceNumber until = UINT64_MAX;
   journal::JournalFolder listed;
   journal::SourceContext context;
   journal::ValueCache values;
@@ -27,16 +29,54 @@ struct BackwardReader::State {
   journal::SequenceNumber bound = UINT64_MAX;  // the segment after begins with it
 
   Result<void> look() {
-    auto found = journal::list_journal(journal::posix_files(), folder);
-    if (!found) {
-      return tl::unexpected<Error>(found.error());
-    }
-    listed = std::move(*found);
+    listed = TRY(journal::list_journal(journal::posix_files(), folder));
     return {};
   }
 
+  Result<std::optional<journal::Header>> read_header(std::uint64_t wanted);
+  Result<void> skip_later();
   Result<void> load(std::uint64_t wanted);
 };
+
+/// Nothing if the segment went away.
+Result<std::optional<journal::Header>> BackwardReader::State::read_header(std::uint64_t wanted) {
+  for (int looks = 1;; ++looks) {
+    const auto place = listed.segments.find(wanted);
+    if (place == listed.segments.end()) {
+      return std::nullopt;
+    }
+    auto header = journal::read_header(journal::posix_files(), place->second.path);
+    if (header) {
+      return std::move(*header);
+    }
+    if (looks == kLooks) {
+      return tl::unexpected<Error>(header.error());
+    }
+    TRY(look());
+  }
+}
+
+/// Goes to the first segment that begins after `until`.
+Result<void> BackwardReader::State::skip_later() {
+  std::vector<std::uint64_t> numbers;
+  for (const auto& [segment_number, place] : listed.segments) {
+    numbers.push_back(segment_number);
+  }
+  std::size_t low = 0;
+  std::size_t high = numbers.size();
+  while (low < high) {
+    const std::size_t middle = low + (high - low) / 2;
+    const auto header = TRY(read_header(numbers[middle]));
+    if (!header || header->first_seq <= until) {
+      low = middle + 1;
+      continue;
+    }
+    high = middle;
+    number = numbers[middle];
+    bound = header->first_seq;
+  }
+  return {};
+}
 
 Result<void> BackwardReader::State::load(std::uint64_t wanted) {
   for (int looks = 1;; ++looks) {
@@ -84,15 +124,17 @@ BackwardReader::BackwardReader(BackwardReader&&) noexcept = default;
 BackwardReader& BackwardReader::operator=(BackwardReader&&) noexcept = default;
 BackwardReader::~BackwardReader() = default;
 
-Result<BackwardReader> BackwardReader::open(const std::string& journal, engine::ExecutionId execution) {
+Result<BackwardReader> BackwardReader::open(const std::string& journal, engine::ExecutionId execution,
+                                            journal::SequenceNumber from, journal::SequenceNumber until) {
   auto state = std::make_unique<State>();
   state->folder = journal;
   state->execution = execution;
-  state->context.blob = [journal](const journal::Digest& digest, std::uint64_t length) {
-    return journal::load_blob(journal::posix_files(), journal, digest, length);
-  };
-  if (const auto done = state->look(); !done) {
-    return tl::unexpected<Error>(done.error());
+  state->from = from;
+  state->until = until;
+  journal::read_texts(state->context, journal::posix_files(), journal);
+  TRY(state->look());
+  if (until != UINT64_MAX) {
+    TRY(state->skip_later());
   }
   return BackwardReader(std::move(state));
 }
@@ -101,24 +143,25 @@ Result<std::optional<journal::RecordedEvent>> BackwardReader::next() {
   State& state = *state_;
   while (true) {
     while (state.rows_left == 0) {
+      if (state.bound <= state.from) {
+        return std::nullopt;
+      }
       const auto after = state.listed.segments.lower_bound(state.number);
       if (after == state.listed.segments.begin()) {
         return std::nullopt;
       }
       const std::uint64_t before = state.number == UINT64_MAX ? std::prev(after)->first : state.number - 1;
-      if (const auto done = state.load(before); !done) {
-        return tl::unexpected<Error>(done.error());
-      }
+      TRY(state.load(before));
     }
     const journal::Row& row = state.segment.rows[--state.rows_left];
-    if (row.execution != static_cast<std::uint64_t>(state.execution)) {
+    if (row.seq < state.from) {
+      return std::nullopt;
+    }
+    if (row.seq > state.until || row.execution != static_cast<std::uint64_t>(state.execution)) {
       continue;
     }
-    auto event = journal::decode_event(row, state.segment.payload, state.context, state.values);
-    if (!event) {
-      return tl::unexpected<Error>(event.error());
-    }
-    return journal::RecordedEvent{row.seq, std::move(*event)};
+    auto event = TRY(journal::decode_event(row, state.segment.payload, state.context, state.values));
+    return journal::RecordedEvent{row.seq, std::move(event)};
   }
 }
 

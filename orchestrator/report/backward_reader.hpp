@@ -12,8 +12,10 @@ namespace lockstep::report {
 /// One thread.
 class BackwardReader {
  public:
-  /// `journal`: the journal's folder. What a live run writes later is not seen.
-  static Result<BackwardReader> open(const std::string& journal, engine::ExecutionId execution);
+  /// `journal`: the journal's folder. Events before `from` and after `until` are left out, and segments that hold none
+  /// but such are not read. What a live run writes later is not seen.
+  static Result<BackwardReader> open(const std::string& journal, engine::ExecutionId execution,
+                                     journal::SequenceNumber from = 0, journal::SequenceNumber until = UINT64_MAX);
   BackwardReader(BackwardReader&&) noexcept;
   BackwardReader& operator=(BackwardReader&&) noexcept;
   ~BackwardReader();

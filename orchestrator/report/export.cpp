@@ -8,7 +8,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include "engine/history.hpp"
+#include "journal/lease.hpp"
 #include "report/kinds.hpp"
+#include "report/run_state.hpp"
 
 namespace lockstep::report {
 
@@ -16,7 +19,7 @@ namespace {
 
 constexpr const char* kCsvHeader =
     "execution,state,item,attempt,dispatch,scheduled,started,ended,seconds,status,error,cause,result_bytes,rank,"
-    "cpu_seconds,max_rss_kib\r\n";
+    "cpu_seconds,max_rss_kib,folder\r\n";
 
 void add_csv_field(std::string& line, std::string_view text) {
   if (text.find_first_of(",\"\r\n") == std::string_view::npos && !text.starts_with(' ') && !text.ends_with(' ')) {
@@ -40,7 +43,7 @@ std::optional<double> seconds_of(const TaskRow& row) {
   return static_cast<double>(row.ended->us - row.started.value_or(row.scheduled).us) / kMicrosPerSecond;
 }
 
-double cpu_seconds(const engine::TaskUsage& usage) {
+double cpu_seconds(const work::Usage& usage) {
   return static_cast<double>(usage.cpu_us) / kMicrosPerSecond;
 }
 
@@ -51,7 +54,7 @@ std::string csv_line(const TaskRow& row) {
                                 row.state,
                                 row.item ? std::to_string(*row.item) : "",
                                 std::to_string(row.attempt),
-                                std::to_string(row.dispatch),
+                                std::to_string(row.id.count),
                                 format_timestamp(row.scheduled),
                                 time(row.started),
                                 time(row.ended),
@@ -62,7 +65,8 @@ std::string csv_line(const TaskRow& row) {
                                 row.result_bytes ? std::to_string(*row.result_bytes) : "",
                                 row.usage ? std::to_string(row.usage->rank) : "",
                                 row.usage ? fmt::format("{:.6f}", cpu_seconds(*row.usage)) : "",
-                                row.usage && row.usage->max_rss_kib > 0 ? std::to_string(row.usage->max_rss_kib) : ""};
+                                row.usage && row.usage->max_rss_kib > 0 ? std::to_string(row.usage->max_rss_kib) : "",
+                                row.folder};
   std::string line;
   for (const std::string& field : fields) {
     if (&field != &fields[0]) {
@@ -82,7 +86,7 @@ std::string json_line(const TaskRow& row) {
   json["state"] = row.state;
   json["item"] = row.item ? Json(*row.item) : Json(nullptr);
   json["attempt"] = row.attempt;
-  json["dispatch"] = row.dispatch;
+  json["dispatch"] = row.id.count;
   json["scheduled"] = format_timestamp(row.scheduled);
   json["started"] = time(row.started);
   json["ended"] = time(row.ended);
@@ -94,12 +98,14 @@ std::string json_line(const TaskRow& row) {
   json["rank"] = row.usage ? Json(row.usage->rank) : Json(nullptr);
   json["cpu_seconds"] = row.usage ? Json(cpu_seconds(*row.usage)) : Json(nullptr);
   json["max_rss_kib"] = row.usage && row.usage->max_rss_kib > 0 ? Json(row.usage->max_rss_kib) : Json(nullptr);
+  json["folder"] = row.folder.empty() ? Json(nullptr) : Json(row.folder);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 /// What must be known of a strand to say where its tasks stand.
 struct StrandPlace {
   std::optional<std::uint32_t> item;
+  std::uint32_t visits = 0;             // of states
   std::uint32_t retries = 0;            // of the state that it is in
   std::vector<std::uint32_t> given_up;  // children, kept for a redrive
 };
@@ -113,9 +119,9 @@ struct LiveExecution {
 
 class Exporter {
  public:
-  Exporter(std::unordered_map<std::uint64_t, std::uint64_t> redrives, journal::EventReader& reader, ExportFormat format,
-           std::ostream& out)
-      : redrives_(std::move(redrives)), reader_(reader), format_(format), out_(out) {
+  Exporter(const RunFiles& run, std::unordered_map<std::uint64_t, std::uint64_t> redrives, journal::EventReader& reader,
+           ExportFormat format, std::ostream& out)
+      : folders_(list_task_folders(run)), redrives_(std::move(redrives)), reader_(reader), format_(format), out_(out) {
     if (format_ == ExportFormat::csv) {
       out_ << kCsvHeader;
     }
@@ -132,9 +138,12 @@ class Exporter {
     }
     LiveExecution& execution = found->second;
     switch (kind) {
-      case EventKind::state_entered:
-        execution.strands[row.strand].retries = 0;
+      case EventKind::state_entered: {
+        StrandPlace& strand = execution.strands[row.strand];
+        ++strand.visits;
+        strand.retries = 0;
         break;
+      }
       case EventKind::state_exited:
         drop_given_up(execution, row.strand);
         break;
@@ -150,6 +159,11 @@ class Exporter {
           return with_body(row, [&](engine::Event& event) {
             open->second.started = Timestamp{row.time_us - std::get<engine::TaskStarted>(event.body).earlier_us};
           });
+        }
+        break;
+      case EventKind::task_submitted:
+        if (const auto open = execution.open.find(row.strand); open != execution.open.end()) {
+          open->second.status = "WAITING";
         }
         break;
       case EventKind::task_succeeded:
@@ -176,17 +190,24 @@ class Exporter {
         for (auto& [id, strand] : execution.strands) {
           strand.retries = 0;
         }
-        break;
+        return with_body(row, [&](engine::Event& event) { follow_machine(execution.machine, event); });
       default:
         break;
     }
     return {};
   }
 
-  void finish() {
+  void finish(const RunFiles& run) {
     for (auto& [id, execution] :
          std::map(std::make_move_iterator(executions_.begin()), std::make_move_iterator(executions_.end()))) {
-      for (const auto& [strand, row] : execution.open) {
+      if (execution.open.empty()) {
+        continue;
+      }
+      const journal::OwnerState owner = journal::look_at_owner(run.folder, journal::kWatch);
+      const bool is_live = owner.life != journal::Life::ended;
+      const Running running(run, engine::ExecutionId{id}, is_live, owner.owner ? owner.owner->epoch : 0);
+      for (auto& [strand, row] : execution.open) {
+        tell_running(row, running, is_live);
         write(row);
       }
     }
@@ -197,29 +218,44 @@ class Exporter {
 
   template <class Use>
   Result<void> with_body(const journal::Row& /*row*/, Use use) {
-    auto event = reader_.decode();
-    if (!event) {
-      return tl::unexpected<Error>(event.error());
-    }
-    use(*event);
+    auto event = TRY(reader_.decode());
+    use(event);
     return {};
+  }
+
+  /// An open row: what runs and what does not.
+  static void tell_running(TaskRow& row, const Running& running, bool is_live) {
+    if (row.status == "WAITING") {
+      return;
+    }
+    const work::BegunTask* begun = running.find(row.id);
+    if (begun == nullptr && running.is_known()) {
+      row.status = "QUEUED";
+      return;
+    }
+    row.status = is_live ? "RUNNING" : "INTERRUPTED";
+    if (begun != nullptr) {
+      row.started = std::max(begun->started, row.scheduled);  // clocks may differ
+      row.usage = work::Usage{0, 0, begun->rank};
+    }
   }
 
   void start(const journal::Row& row, const engine::Event& event) {
     const auto& started = std::get<engine::ExecutionStarted>(event.body);
     LiveExecution& execution = executions_[row.execution];
     execution = LiveExecution{};
-    execution.name = started.identity != nullptr ? started.identity->name : std::to_string(row.execution);
+    execution.name = started.identity != nullptr ? started.identity->name() : std::to_string(row.execution);
     execution.machine = started.machine;
     execution.strands[0];
   }
 
   void schedule(LiveExecution& execution, const journal::Row& row, const engine::Event& event) {
     TaskRow task;
+    std::uint32_t count = 0;
     if (const auto* scheduled = std::get_if<engine::TaskScheduled>(&event.body)) {
-      task.dispatch = scheduled->count;
+      count = scheduled->count;
     } else if (const auto* again = std::get_if<engine::TaskRedispatched>(&event.body)) {
-      task.dispatch = again->count;
+      count = again->count;
     }
     end(execution, row.strand, "INTERRUPTED", row.time_us);
     const StrandPlace& strand = execution.strands[row.strand];
@@ -227,6 +263,11 @@ class Exporter {
     task.state = row.state < execution.machine->states.size() ? execution.machine->states[row.state].name : "";
     task.item = strand.item;
     task.attempt = strand.retries;
+    task.id = {work::ExecutionId{row.execution}, work::StrandId{row.strand}, strand.visits, count};
+    if (!folders_.empty()) {
+      const auto folder = folders_.find(work::visit_text(task.id));
+      task.folder = folder != folders_.end() ? folder->second : "";
+    }
     task.scheduled = Timestamp{row.time_us};
     task.status = "RUNNING";
     execution.open[row.strand] = std::move(task);
@@ -238,8 +279,8 @@ class Exporter {
       return;
     }
     TaskRow& task = open->second;
-    const auto keep_usage = [&](const engine::TaskUsage& usage) {
-      if (usage != engine::TaskUsage()) {
+    const auto keep_usage = [&](const work::Usage& usage) {
+      if (usage != work::Usage()) {
         task.usage = usage;
       }
     };
@@ -330,6 +371,7 @@ class Exporter {
 
   void write(const TaskRow& row) { out_ << (format_ == ExportFormat::csv ? csv_line(row) : json_line(row)); }
 
+  const std::unordered_map<std::string, std::string> folders_;
   std::unordered_map<std::uint64_t, std::uint64_t> redrives_;  // yet to come, by execution
   journal::EventReader& reader_;
   const ExportFormat format_;
@@ -340,14 +382,11 @@ class Exporter {
 template <class Take>
 Result<void> for_each_row(journal::EventReader& reader, const std::ostream& out, Take take) {
   while (out) {
-    const auto row = reader.next_row();
+    const auto row = TRY(reader.next_row());
     if (!row) {
-      return tl::unexpected<Error>(row.error());
-    }
-    if (!*row) {
       break;
     }
-    if (const Result<void> done = take(**row); !done) {
+    if (const Result<void> done = take(*row); !done) {
       return done;
     }
   }
@@ -375,10 +414,10 @@ Result<void> write_export(const RunFiles& run, ExportFormat format, std::ostream
   if (!done) {
     return done;
   }
-  Exporter exporter(std::move(redrives), *reader, format, out);
+  Exporter exporter(run, std::move(redrives), *reader, format, out);
   done = for_each_row(*reader, out, [&](const journal::Row& row) { return exporter.take(row); });
   if (done) {
-    exporter.finish();
+    exporter.finish(run);
   }
   return done;
 }

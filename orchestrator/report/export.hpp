@@ -19,15 +19,18 @@ struct TaskRow {
   std::string state;
   std::optional<std::uint32_t> item;  ///< index of the innermost Map iteration
   std::uint32_t attempt = 0;          ///< retries of the state before, as LOCKSTEP_ATTEMPT
-  std::uint32_t dispatch = 0;         ///< dispatches of the visit, this one included
   Timestamp scheduled;
   std::optional<Timestamp> started;
   std::optional<Timestamp> ended;
-  std::string_view status;  ///< RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED; INTERRUPTED: another dispatch followed
+  /// Of one that is over: SUCCEEDED, FAILED, TIMED_OUT, ABORTED; INTERRUPTED: another dispatch followed. Of an open
+  /// one: RUNNING, QUEUED (no worker has begun it), WAITING (for the answer to its token), INTERRUPTED (with its run).
+  std::string_view status;
   std::optional<std::string> error;
   std::optional<std::string> cause;
   std::optional<std::uint64_t> result_bytes;
-  std::optional<engine::TaskUsage> usage;  ///< where a worker has said it
+  std::optional<work::Usage> usage;  ///< where a worker has said it
+  work::DispatchId id;
+  std::string folder;  ///< where it has left something, or works now
 };
 
 /// Rows in the order in which the dispatches ended, open ones last. CSV is RFC 4180's, with a header. Memory follows

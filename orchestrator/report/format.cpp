@@ -5,6 +5,8 @@
 #include <array>
 #include <ctime>
 
+#include "value/utf8.hpp"
+
 namespace lockstep::report {
 
 namespace {
@@ -133,12 +135,38 @@ std::string one_line(std::string_view text, std::size_t limit) {
   return line;
 }
 
-std::size_t width(std::string_view text) {
-  std::size_t characters = 0;
-  for (const char c : text) {
-    characters += (static_cast<unsigned char>(c) & 0xC0U) != 0x80U ? 1 : 0;
+std::string end_of_line(std::string_view text, std::size_t limit) {
+  std::string line = one_line(text, text.size());
+  std::size_t characters = width(line);
+  if (characters <= limit) {
+    return line;
   }
-  return characters;
+  std::size_t at = 0;
+  for (; at < line.size() && characters >= limit; --characters) {
+    do {
+      ++at;
+    } while (at < line.size() && (static_cast<unsigned char>(line[at]) & 0xC0U) == 0x80U);
+  }
+  return "…" + line.substr(at);
+}
+
+std::string brief_cause(std::string_view cause, std::size_t limit) {
+  while (!cause.empty() && (cause.back() == '\n' || cause.back() == ' ')) {
+    cause.remove_suffix(1);
+  }
+  const std::size_t first_end = std::min(cause.find('\n'), cause.size());
+  if (width(cause) <= limit) {
+    return one_line(cause, limit);
+  }
+  const std::string first = one_line(cause.substr(0, first_end), first_end == cause.size() ? limit : limit / 2);
+  if (first_end == cause.size()) {
+    return first;
+  }
+  return first + " " + end_of_line(cause.substr(first_end + 1), limit - std::min(limit / 2, width(first) + 1));
+}
+
+std::size_t width(std::string_view text) {
+  return count_characters(text);
 }
 
 std::string counted(std::uint64_t number, std::string_view noun) {

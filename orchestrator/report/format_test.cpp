@@ -41,5 +41,13 @@ TEST(TextsFromOutside, AreCutBetweenCharacters) {
   EXPECT_EQ(one_line("abc", 0), "…");
 }
 
+TEST(Format, OfACauseTheBeginningAndTheEndAreShown) {
+  EXPECT_EQ(brief_cause("exit status 2\nERROR: no plate\n", 80), "exit status 2 ERROR: no plate");
+  EXPECT_EQ(brief_cause("exit status 1\nTraceback\n" + std::string(100, 'x') + "\nValueError: bad", 40),
+            "exit status 1 …xxxxxxxxx ValueError: bad");
+  EXPECT_EQ(brief_cause(std::string(100, 'x'), 10), "xxxxxxxxx…");
+  EXPECT_EQ(end_of_line("a\xC3\xA9\xC3\xA9z", 3), "…\xC3\xA9z");
+}
+
 }  // namespace
 }  // namespace lockstep::report

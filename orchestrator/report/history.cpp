@@ -3,40 +3,68 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <unordered_map>
 
 #include "engine/history.hpp"
 #include "report/backward_reader.hpp"
 #include "report/format.hpp"
+#include "report/kinds.hpp"
 
 namespace lockstep::report {
 
 namespace {
 
 constexpr std::size_t kMostDetail = 400;
-constexpr std::size_t kMostName = 40;
 constexpr std::size_t kTypeWidth = 22;
 
-/// The states of that name, and all that stand in their branches and item processors.
-Result<std::vector<bool>> select_states(const asl::StateMachine& machine, const std::string& name) {
-  std::vector<bool> selected(machine.states.size(), name.empty());
-  if (name.empty()) {
-    return selected;
-  }
-  bool found = false;
-  for (const asl::State& state : machine.states) {
-    for (asl::StateId at = state.id; at != asl::StateId::none; at = machine.scope(machine.state(at).scope).owner) {
-      if (machine.state(at).name == name) {
-        selected[static_cast<std::uint32_t>(state.id)] = true;
-        found = true;
-        break;
-      }
+/// Whether the state has that name, or stands in a branch or an item processor of the one that has.
+bool is_within(const asl::StateMachine& machine, asl::StateId state, const std::string& name) {
+  for (asl::StateId at = state; at != asl::StateId::none; at = machine.scope(machine.state(at).scope).owner) {
+    if (machine.state(at).name == name) {
+      return true;
     }
   }
-  if (!found) {
-    return fail(ErrorKind::usage, fmt::format("the state machine has no state '{}'", name));
+  return false;
+}
+
+/// Whose states the Events of an execution speak of, each from the history event of that id on: a redrive may bring
+/// another.
+using Machines = std::map<std::uint64_t, asl::StateMachinePtr>;
+
+Result<Machines> read_machines(const RunFiles& run, const FoundExecution& found) {
+  Machines machines;
+  follow_machine(machines[0], found.started);
+  if (!found.redriven) {
+    return machines;
   }
-  return selected;
+  journal::ReadOptions read;
+  read.from = found.first;
+  read.until = found.last;
+  read.execution = found.started.execution;
+  auto reader = journal::EventReader::open(run.journal, read);
+  while (reader) {
+    const auto row = reader->next_row();
+    if (row && !*row) {
+      return machines;
+    }
+    if (!row) {
+      return tl::unexpected<Error>(row.error());
+    }
+    if (kind_of(**row) == EventKind::execution_redriven) {
+      const auto event = TRY(reader->decode());
+      const asl::StateMachinePtr before = machines.rbegin()->second;
+      follow_machine(machines.emplace((*row)->id, before).first->second, event);
+    }
+  }
+  return tl::unexpected<Error>(reader.error());
+}
+
+bool has_state(const Machines& machines, const std::string& name) {
+  return std::any_of(machines.begin(), machines.end(), [&](const auto& entry) {
+    const auto& states = entry.second->states;
+    return std::any_of(states.begin(), states.end(), [&](const asl::State& state) { return state.name == name; });
+  });
 }
 
 /// What an Event is about, in a few words.
@@ -58,6 +86,9 @@ struct Detail {
     return body.heartbeat ? "no heartbeat" : "States.Timeout";
   }
   std::string operator()(const engine::MapStarted& body) const { return counted(body.items.node().size(), "item"); }
+  std::string operator()(const engine::MapRunStarted& body) const { return body.arn; }
+  std::string operator()(const engine::MapRunRedriven& body) const { return body.arn; }
+  std::string operator()(const engine::MapRunFailed& body) const { return failure(body.error, body.cause); }
   std::string operator()(const engine::ChildFailed& body) const { return failure(body.error, body.cause); }
   std::string operator()(const engine::ChildrenFailed& body) const { return failure(body.error, body.cause); }
   template <class Body>
@@ -71,24 +102,19 @@ struct Detail {
     return one_line(value.text(scratch), kMostDetail);
   }
   static std::string failure(const std::optional<std::string>& error, const std::optional<std::string>& cause) {
-    std::string text = error.value_or("");
-    if (cause) {
-      text += (text.empty() ? "" : ": ") + *cause;
-    }
-    return one_line(text, kMostDetail);
+    const std::string name = one_line(error.value_or(""), kMostDetail);
+    return !cause ? name : (name.empty() ? name : name + ": ") + brief_cause(*cause, kMostDetail);
   }
 };
 
 class Writer {
  public:
-  Writer(const FoundExecution& found, const HistoryOptions& options, std::vector<bool> selected, std::ostream& out)
-      : machine_(*std::get<engine::ExecutionStarted>(found.started.body).machine),
-        options_(options),
-        selected_(std::move(selected)),
-        id_width_(grouped(found.last_event_id).size()),
-        out_(out) {
-    for (const asl::State& state : machine_.states) {
-      name_width_ = std::max(name_width_, std::min(width(state.name), kMostName));
+  Writer(const FoundExecution& found, const Machines& machines, const HistoryOptions& options, std::ostream& out)
+      : machines_(machines), options_(options), id_width_(grouped(found.last_event_id).size()), out_(out) {
+    for (const auto& [from, machine] : machines_) {
+      for (const asl::State& state : machine->states) {
+        name_width_ = std::max(name_width_, std::min(width(state.name), kNameColumn));
+      }
     }
     if (options_.json) {
       out_ << "{\"events\":[";
@@ -109,24 +135,28 @@ class Writer {
 
  private:
   void write(const engine::Event& event) {
-    if (event.id == 0 || !is_selected(event)) {
+    if (event.id == 0) {
+      return;
+    }
+    const asl::StateMachine& machine = *std::prev(machines_.upper_bound(event.id))->second;
+    if (!is_selected(event, machine)) {
       return;
     }
     entry_.clear();
-    if (!engine::append_history(entry_, event, machine_)) {
+    if (!engine::append_history(entry_, event, machine)) {
       return;
     }
     if (options_.json) {
       out_ << (first_ ? "\n" : ",\n") << entry_;
       first_ = false;
     } else {
-      write_line(event);
+      write_line(event, machine);
     }
   }
 
-  bool is_selected(const engine::Event& event) const {
-    const auto state = static_cast<std::uint32_t>(event.state);
-    return options_.state.empty() || (state < selected_.size() && selected_[state] && in_a_state(event));
+  bool is_selected(const engine::Event& event, const asl::StateMachine& machine) const {
+    return options_.state.empty() || (static_cast<std::uint32_t>(event.state) < machine.states.size() &&
+                                      is_within(machine, event.state, options_.state) && in_a_state(event));
   }
   /// The start and the end of an execution may carry a state's id, but happen in none.
   static bool in_a_state(const engine::Event& event) {
@@ -163,11 +193,11 @@ class Writer {
     }
   }
 
-  std::string place(const engine::Event& event) const {
+  std::string place(const engine::Event& event, const asl::StateMachine& machine) const {
     if (event.state == asl::StateId::none || !in_a_state(event)) {
       return "";
     }
-    const asl::State& state = machine_.state(event.state);
+    const asl::State& state = machine.state(event.state);
     std::optional<std::uint32_t> item;
     std::string name = state.name;
     if (const auto* started = std::get_if<engine::MapIterationStarted>(&event.body)) {
@@ -178,10 +208,10 @@ class Writer {
                                     std::holds_alternative<engine::ChildFailed>(event.body) ||
                                     std::holds_alternative<engine::ChildAborted>(event.body);
       if (is_iteration_end) {
-        name = machine_.state(machine_.scope(state.scope).owner).name;
+        name = machine.state(machine.scope(state.scope).owner).name;
       }
     }
-    name = one_line(name, kMostName);
+    name = one_line(name, kNameColumn);
     return item ? fmt::format("{}[{}]", name, *item) : name;
   }
 
@@ -191,9 +221,9 @@ class Writer {
     return std::string_view(entry_).substr(start, entry_.find('"', start) - start);
   }
 
-  void write_line(const engine::Event& event) {
+  void write_line(const engine::Event& event, const asl::StateMachine& machine) {
     const std::string_view name = type();
-    const std::string where = place(event);
+    const std::string where = place(event, machine);
     const auto pad = [](std::size_t have, std::size_t want) { return std::string(want > have ? want - have : 0, ' '); };
     const std::string id = grouped(event.id);
     std::string line = pad(id.size(), id_width_) + id + "  " + local_time_ms(event.time) + "  ";
@@ -218,9 +248,8 @@ class Writer {
     out_ << line << '\n';
   }
 
-  const asl::StateMachine& machine_;
+  const Machines& machines_;
   const HistoryOptions& options_;
-  const std::vector<bool> selected_;
   const std::size_t id_width_;
   std::size_t name_width_ = 0;
   std::ostream& out_;
@@ -229,55 +258,73 @@ class Writer {
   std::unordered_map<engine::StrandId, std::uint32_t> items_;
 };
 
+/// 0 if it cannot be read: whoever reads it next says so.
+std::uint64_t last_id(const RunFiles& run, const FoundExecution& found) {
+  auto reader = BackwardReader::open(run.journal, found.started.execution, found.first, found.last);
+  while (reader) {
+    const auto next = reader->next();
+    if (!next || !*next) {
+      return 0;
+    }
+    if ((*next)->event.id != 0) {
+      return (*next)->event.id;
+    }
+  }
+  return 0;
+}
+
 template <class Reader>
 Result<void> write_all(Reader& reader, Writer& writer, std::ostream& out) {
   while (out) {
-    const auto next = reader.next();
+    const auto next = TRY(reader.next());
     if (!next) {
-      return tl::unexpected<Error>(next.error());
-    }
-    if (!*next) {
       writer.finish();
       return {};
     }
-    writer.take((*next)->event);
+    writer.take(next->event);
   }
   return {};
 }
 
 }  // namespace
 
-Result<void> write_history(const RunFiles& run, const HistoryOptions& options, std::ostream& out) {
-  const auto looked = find_execution(run, Choice(options.execution, run.name));
-  if (!looked) {
-    return tl::unexpected<Error>(looked.error());
+void write_events(const std::vector<engine::Event>& events, const asl::StateMachinePtr& machine, std::ostream& out) {
+  FoundExecution found;
+  found.last_event_id = events.empty() ? 0 : events.back().id;
+  const Machines machines{{0, machine}};
+  const HistoryOptions options;
+  Writer writer(found, machines, options, out);
+  for (const engine::Event& event : events) {
+    writer.take(event);
   }
-  const std::optional<FoundExecution>& found = *looked;
+}
+
+Result<void> write_history(const RunFiles& run, const HistoryOptions& options, std::ostream& out) {
+  auto looked = TRY(find_execution(run, Choice(options.execution, run.name)));
+  std::optional<FoundExecution>& found = looked;
   if (!found) {
     out << (options.json ? "{\"events\":[\n]}\n" : "");
     return {};
   }
-  auto selected = select_states(*std::get<engine::ExecutionStarted>(found->started.body).machine, options.state);
-  if (!selected) {
-    return tl::unexpected<Error>(selected.error());
+  const auto machines = TRY(read_machines(run, *found));
+  if (!options.state.empty() && !has_state(machines, options.state)) {
+    return fail(ErrorKind::usage, fmt::format("the state machine has no state '{}'", options.state));
+  }
+  if (found->last_event_id == 0 && !options.json) {
+    found->last_event_id = last_id(run, *found);
   }
   if (options.reverse) {
-    auto reader = BackwardReader::open(run.journal, found->started.execution);
-    if (!reader) {
-      return tl::unexpected<Error>(reader.error());
-    }
-    Writer writer(*found, options, std::move(*selected), out);
-    return write_all(*reader, writer, out);
+    auto reader = TRY(BackwardReader::open(run.journal, found->started.execution, found->first, found->last));
+    Writer writer(*found, machines, options, out);
+    return write_all(reader, writer, out);
   }
   journal::ReadOptions read;
-  read.from = 0;
+  read.from = found->first;
+  read.until = found->last;
   read.execution = found->started.execution;
-  auto reader = journal::EventReader::open(run.journal, read);
-  if (!reader) {
-    return tl::unexpected<Error>(reader.error());
-  }
-  Writer writer(*found, options, std::move(*selected), out);
-  return write_all(*reader, writer, out);
+  auto reader = TRY(journal::EventReader::open(run.journal, read));
+  Writer writer(*found, machines, options, out);
+  return write_all(reader, writer, out);
 }
 
 }  // namespace lockstep::report

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <ostream>
 #include <string>
+#include <vector>
 
 #include "report/run_files.hpp"
 
@@ -17,6 +18,9 @@ struct HistoryOptions {
   std::size_t columns = 0;  ///< lines are cut there; 0: not
   bool color = false;
 };
+
+/// A line for each of these Events of one execution, its first among them.
+void write_events(const std::vector<engine::Event>& events, const asl::StateMachinePtr& machine, std::ostream& out);
 
 /// Streams: holds one segment of the journal and the iterations that are open, however long the history. Ends early
 /// where `out` takes nothing more. Errors: no such execution or state (usage), damage (io); what was read before stands

@@ -2,51 +2,9 @@
 
 #include <algorithm>
 
-#include "journal/checkpoint.hpp"
-#include "journal/journal_folder.hpp"
-
 namespace lockstep::report {
 
 namespace {
-
-/// Brings the journal back. False: a checkpoint went away while it was read, look again.
-Result<bool> restore(const RunFiles& run, engine::Engine& engine) {
-  const auto listed = journal::list_journal(journal::posix_files(), run.journal);
-  if (!listed) {
-    return tl::unexpected<Error>(listed.error());
-  }
-  std::optional<journal::LoadedCheckpoint> checkpoint;
-  for (auto it = listed->checkpoints.rbegin(); it != listed->checkpoints.rend() && !checkpoint; ++it) {
-    auto loaded = journal::load_checkpoint(journal::posix_files(), run.journal, it->second, engine);
-    if (loaded) {
-      checkpoint = std::move(*loaded);
-    } else if (!journal::posix_files().exists(it->second)) {
-      return false;
-    }
-  }
-  journal::ReadOptions options;
-  options.from = checkpoint ? checkpoint->first_seq + 1 : 1;
-  auto reader = journal::EventReader::open(run.journal, options);
-  if (!reader) {
-    return tl::unexpected<Error>(reader.error());
-  }
-  while (true) {
-    const auto next = reader->next();
-    if (!next) {
-      return tl::unexpected<Error>(next.error());
-    }
-    if (!*next) {
-      return true;
-    }
-    if (checkpoint) {
-      const auto as_of = checkpoint->as_of.find((*next)->event.execution);
-      if (as_of != checkpoint->as_of.end() && (*next)->seq <= as_of->second) {
-        continue;
-      }
-    }
-    engine.apply((*next)->event);
-  }
-}
 
 /// Keeps the `most` that come first by `time`.
 void add(WaitingList& list, const Waiting& waiting, Timestamp Waiting::*time, std::size_t most) {
@@ -68,74 +26,141 @@ void sort(WaitingList& list, Timestamp Waiting::*time) {
   });
 }
 
-LiveView describe(const engine::Execution& execution, std::size_t most) {
-  LiveView view;
-  view.in_state.resize(execution.machine->states.size());
-  view.items_running.resize(execution.machine->states.size());
-  for (const engine::Strand& strand : execution.strands) {
-    if (strand.given_up) {
-      continue;
-    }
-    if (strand.children != nullptr && strand.children->is_map) {
-      view.items_running[static_cast<std::uint32_t>(strand.state)] += strand.children->running;
-    }
-    if (strand.phase == engine::Phase::entering || strand.phase == engine::Phase::done) {
-      continue;
-    }
-    ++view.in_state[static_cast<std::uint32_t>(strand.state)];
-    Waiting waiting;
-    waiting.state = strand.state;
-    waiting.since = strand.entered_at;
-    waiting.until = strand.deadline;
-    waiting.attempt = strand.retry_count;
-    waiting.dispatch = strand.dispatches;
-    waiting.started = strand.started;
-    for (const engine::Strand* at = &strand; at != nullptr; at = execution.find(at->parent)) {
-      if (at->iteration) {
-        waiting.item = at->index;
-        break;
+class Describer {
+ public:
+  Describer(const engine::Execution& execution, const Running& running, std::size_t most)
+      : execution_(execution), running_(running), most_(most) {
+    const std::size_t states = execution.machine->states.size();
+    view_.in_state.resize(states);
+    view_.items_open.resize(states);
+    view_.work.resize(states);
+  }
+
+  LiveView describe() {
+    for (const engine::Strand& strand : execution_.strands) {
+      if (!strand.given_up) {
+        look_at(strand);
       }
     }
+    // Short tasks come and go: those of which the owner knew that they run stand for those that have followed.
+    std::uint64_t more = running_.running() - std::min(running_.running(), known_);
+    for (Work& work : view_.work) {
+      const std::uint64_t taken = std::min(work.queued, more);
+      work.queued -= taken;
+      work.running += taken;
+      more -= taken;
+    }
+    sum_up();
+    sort(view_.tasks, &Waiting::since);
+    sort(view_.tokens, &Waiting::since);
+    sort(view_.activities, &Waiting::since);
+    sort(view_.children, &Waiting::since);
+    sort(view_.waits, &Waiting::until);
+    sort(view_.retries, &Waiting::until);
+    return std::move(view_);
+  }
+
+ private:
+  void look_at(const engine::Strand& strand) {
+    const auto state = static_cast<std::uint32_t>(strand.state);
+    if (strand.children != nullptr && strand.children->is_map) {
+      view_.items_open[state] += strand.children->running;
+    }
+    if (strand.phase == engine::Phase::entering || strand.phase == engine::Phase::done) {
+      return;
+    }
+    ++view_.in_state[state];
+    Work& work = view_.work[state];
+    if (waits_for_activity(*execution_.machine, strand)) {
+      Waiting task = place(strand);
+      task.token = *strand.token;
+      task.taken = strand.phase == engine::Phase::callback;
+      ++work.activities;
+      add(view_.activities, task, &Waiting::since, most_);
+      return;
+    }
     switch (strand.phase) {
-      case engine::Phase::task:
-      case engine::Phase::callback:
-        add(view.tasks, waiting, &Waiting::since, most);
+      case engine::Phase::task: {
+        Waiting task = place(strand);
+        if (strand.submitted || strand.children != nullptr) {  // a task's, or a Map Run's
+          ++work.children;
+          add(view_.children, task, &Waiting::since, most_);
+          break;
+        }
+        if (const work::BegunTask* begun = running_.find(execution_.dispatch_id(strand))) {
+          task.begun = *begun;
+          ++known_;
+        }
+        ++(!running_.is_known() || (task.begun && running_.is_live()) ? work.running : work.queued);
+        add(view_.tasks, task, &Waiting::since, most_);
         break;
+      }
+      case engine::Phase::callback: {
+        Waiting token = place(strand);
+        token.token = *strand.token;
+        ++work.tokens;
+        add(view_.tokens, token, &Waiting::since, most_);
+        break;
+      }
       case engine::Phase::waiting:
-        add(view.waits, waiting, &Waiting::until, most);
+        ++work.timers;
+        add(view_.waits, place(strand), &Waiting::until, most_);
         break;
       case engine::Phase::retrying:
-        add(view.retries, waiting, &Waiting::until, most);
+        ++work.retries;
+        add(view_.retries, place(strand), &Waiting::until, most_);
         break;
       default:
         break;
     }
   }
-  sort(view.tasks, &Waiting::since);
-  sort(view.waits, &Waiting::until);
-  sort(view.retries, &Waiting::until);
-  return view;
-}
+
+  Waiting place(const engine::Strand& strand) const {
+    Waiting waiting;
+    waiting.state = strand.state;
+    waiting.since = strand.entered_at;
+    waiting.until = strand.deadline;
+    waiting.attempt = strand.retry_count();
+    waiting.dispatch = strand.dispatches;
+    for (const engine::Strand* at = &strand; at != nullptr; at = execution_.find(at->parent)) {
+      if (at->iteration) {
+        waiting.item = at->index;
+        break;
+      }
+    }
+    return waiting;
+  }
+
+  /// What is below a state is its own, too.
+  void sum_up() {
+    const asl::StateMachine& machine = *execution_.machine;
+    const std::vector<Work> alone = view_.work;
+    for (const asl::State& state : machine.states) {
+      const Work& own = alone[static_cast<std::uint32_t>(state.id)];
+      view_.all += own;
+      asl::StateId owner = machine.scope(state.scope).owner;
+      for (; owner != asl::StateId::none; owner = machine.scope(machine.state(owner).scope).owner) {
+        view_.work[static_cast<std::uint32_t>(owner)] += own;
+      }
+    }
+  }
+
+  const engine::Execution& execution_;
+  const Running& running_;
+  const std::size_t most_;
+  LiveView view_;
+  std::uint64_t known_ = 0;  // tasks that have begun, one by one
+};
 
 }  // namespace
 
-Result<std::optional<LiveView>> look_at_live(const RunFiles& run, engine::ExecutionId execution, std::size_t most) {
-  constexpr int kLooks = 5;
-  for (int look = 1;; ++look) {
-    engine::Engine engine(engine::Limits::hpc());
-    const auto whole = restore(run, engine);
-    if (!whole) {
-      return tl::unexpected<Error>(whole.error());
-    }
-    if (!*whole && look < kLooks) {
-      continue;
-    }
-    const engine::Execution* found = engine.find(execution);
-    if (found == nullptr || found->status != engine::Status::running) {
-      return std::nullopt;
-    }
-    return describe(*found, most);
+std::optional<LiveView> look_at_live(const engine::Engine& engine, engine::ExecutionId execution,
+                                     const Running& running, std::size_t most) {
+  const engine::Execution* found = engine.find(execution);
+  if (found == nullptr || found->status != engine::Status::running) {
+    return std::nullopt;
   }
+  return Describer(*found, running, most).describe();
 }
 
 }  // namespace lockstep::report

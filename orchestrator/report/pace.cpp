@@ -39,7 +39,7 @@ void Pace::look(const RunCounts& counts, std::size_t slots, Timestamp now) {
   }
   if (slots > 0 && seconds > 0) {
     age_ += seconds;
-    const double used = std::min(1.0, static_cast<double>(counts.in_tasks()) / static_cast<double>(slots));
+    const double used = std::min(1.0, static_cast<double>(counts.tasks_running()) / static_cast<double>(slots));
     used_ += weight(seconds, age_) * (used - used_);
   }
   last_ = now;
@@ -54,7 +54,7 @@ std::optional<std::int64_t> Pace::left(asl::StateId map, const MapCounts& counts
   constexpr double kMostSeconds = 1e9;
   const double rate = per_second(map);
   const double remaining = counts.total > counts.done() ? static_cast<double>(counts.total - counts.done()) : 0;
-  if (rate <= 0 || remaining / rate > kMostSeconds) {
+  if (counts.is_read || rate <= 0 || remaining / rate > kMostSeconds) {
     return std::nullopt;
   }
   return static_cast<std::int64_t>(remaining / rate * kMicrosPerSecond);

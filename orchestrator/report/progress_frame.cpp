@@ -11,10 +11,9 @@ namespace lockstep::report {
 
 namespace {
 
-constexpr std::size_t kMostLines = 16;
+constexpr std::size_t kMostFrameLines = 16;
 constexpr std::size_t kBar = 24;
 constexpr std::size_t kLeastBar = 8;
-constexpr std::size_t kMostName = 40;
 
 constexpr std::string_view kGreen = "\x1b[32m";
 constexpr std::string_view kRed = "\x1b[31m";
@@ -60,9 +59,11 @@ std::string bar(const MapCounts& map, std::size_t width, bool colour) {
   return text + std::string(width - done, '.') + "]";
 }
 
-std::string map_row(const RunCounts& counts, const Pace& pace, asl::StateId id, std::size_t room, bool colour) {
+std::string map_row(const RunCounts& counts, const Pace& pace, const Work& below, asl::StateId id, std::size_t room,
+                    bool colour) {
   const MapCounts& map = counts.map(id);
-  std::string numbers = fmt::format(" {}/{}", grouped(map.done()), grouped(map.total));
+  std::string numbers =
+      map.is_read ? " " + grouped(map.done()) : fmt::format(" {}/{}", grouped(map.done()), grouped(map.total));
   std::vector<std::string> more;
   if (map.total > 0) {
     more.push_back(fmt::format(" {} %", map.done() * 100 / map.total));
@@ -70,7 +71,7 @@ std::string map_row(const RunCounts& counts, const Pace& pace, asl::StateId id, 
   if (map.failed > 0) {
     more.push_back(fmt::format("  failed {}", grouped(map.failed)));
   }
-  more.push_back(fmt::format("  running {}", grouped(map.running())));
+  more.push_back("  " + work_text(work_of_items(map.open(), below)));
   if (const double rate = pace.per_second(id); rate > 0) {
     more.push_back(fmt::format("  {:.3g}/s", rate));
   }
@@ -92,8 +93,8 @@ std::string map_row(const RunCounts& counts, const Pace& pace, asl::StateId id, 
 std::string head(const RunCounts& counts, const Pace& pace, Timestamp now, Timestamp start, std::size_t columns) {
   const std::int64_t elapsed = std::max<std::int64_t>(now.us - start.us, 0);
   std::string text =
-      line_prefix(now, start).substr(9) + fmt::format("tasks ok {} failed {} open {}", grouped(counts.tasks_ok()),
-                                                      grouped(counts.tasks_failed()), grouped(counts.in_tasks()));
+      line_prefix(now, start).substr(9) + fmt::format("tasks ok {} failed {} {}", grouped(counts.tasks_ok()),
+                                                      grouped(counts.tasks_failed()), work_text(counts.all_work()));
   if (elapsed > kMicrosPerSecond && counts.tasks_ok() > 0) {
     text += fmt::format(" | {:.3g}/s",
                         static_cast<double>(counts.tasks_ok()) * kMicrosPerSecond / static_cast<double>(elapsed));
@@ -119,24 +120,27 @@ std::vector<std::string> progress_frame(const RunCounts& counts, const Pace& pac
   const std::size_t columns = size.columns - 1;
   std::vector<Row> rows;
   list_rows(counts, asl::ScopeId::top, 0, rows);
-  const std::size_t room_for_rows = std::min(kMostLines, size.rows - 1) - 1;
+  const std::size_t room_for_rows = std::min(kMostFrameLines, size.rows - 1) - 1;
   const std::size_t shown = rows.size() <= room_for_rows ? rows.size() : room_for_rows - 1;
+  const std::vector<Work> work = counts.work();
   std::size_t names = 0;
   const asl::StateMachine& machine = *counts.machine();
   for (std::size_t i = 0; i < shown; ++i) {
-    names = std::max(names, rows[i].depth * 2 + width(one_line(machine.state(rows[i].state).name, kMostName)));
+    names = std::max(names, rows[i].depth * 2 + width(one_line(machine.state(rows[i].state).name, kNameColumn)));
   }
   names = std::min(names, columns / 2);
   lines.push_back(head(counts, pace, now, start, columns));
   for (std::size_t i = 0; i < shown; ++i) {
     const asl::State& state = machine.state(rows[i].state);
-    std::string line = one_line(std::string(rows[i].depth * 2, ' ') + one_line(state.name, kMostName), names);
+    std::string line = one_line(std::string(rows[i].depth * 2, ' ') + one_line(state.name, kNameColumn), names);
     line += std::string(names - std::min(names, width(line)) + 1, ' ');
     const std::size_t room = columns - width(line);
     if (state.type == asl::StateType::map) {
-      line += map_row(counts, pace, state.id, room, colour);
+      line += map_row(counts, pace, work[static_cast<std::size_t>(state.id)], state.id, room, colour);
     } else {
-      line += one_line(fmt::format("{} since {}", grouped(counts.in_state()[static_cast<std::size_t>(state.id)]),
+      const auto index = static_cast<std::size_t>(state.id);
+      const bool works = state.type == asl::StateType::task || state.type == asl::StateType::wait;
+      line += one_line(fmt::format("{} since {}", works ? work_words(work[index]) : grouped(counts.in_state()[index]),
                                    brief(now.us - counts.busy_since(state.id).us)),
                        room);
     }

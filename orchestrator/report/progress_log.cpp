@@ -9,7 +9,7 @@ namespace lockstep::report {
 namespace {
 
 constexpr std::int64_t kLineTime = 30 * kMicrosPerSecond;
-constexpr std::int64_t kLongestSilence = 600 * kMicrosPerSecond;
+constexpr std::int64_t kLongestSilence = 300 * kMicrosPerSecond;
 constexpr double kLinePart = 0.05;
 /// Maps that get a line at the same time; a nested one hardly needs it.
 constexpr std::size_t kMostMaps = 4;
@@ -18,10 +18,13 @@ std::string percent(std::uint64_t part, std::uint64_t whole) {
   return fmt::format("{:.1f} %", whole == 0 ? 100.0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole));
 }
 
-std::string map_counts(const MapCounts& map) {
+/// `below`: the work that there is in its items.
+std::string map_counts(const MapCounts& map, const Work& below) {
   std::string text =
-      fmt::format("{}/{} ({}) ok {} failed {} running {}", grouped(map.done()), grouped(map.total),
-                  percent(map.done(), map.total), grouped(map.ok), grouped(map.failed), grouped(map.running()));
+      map.is_read ? grouped(map.done())
+                  : fmt::format("{}/{} ({})", grouped(map.done()), grouped(map.total), percent(map.done(), map.total));
+  text += fmt::format(" ok {} failed {} {}", grouped(map.ok), grouped(map.failed),
+                      work_text(work_of_items(map.open(), below)));
   return map.aborted == 0 ? text : text + fmt::format(" given up {}", grouped(map.aborted));
 }
 
@@ -46,11 +49,14 @@ std::string notice_line(const RunCounts& counts, const Notice& notice, Timestamp
       break;
     case Notice::Kind::left:
       line += fmt::format("LEFT {} after {}", counts.name(notice.place), duration(notice.time.us - notice.since.us));
-      line += notice.map ? " " + map_counts(*notice.map) : "";
+      line += notice.map ? " " + map_counts(*notice.map, {}) : "";
       break;
     case Notice::Kind::failed:
       line += fmt::format("FAILED {} {}", counts.name(notice.place), notice.text);
       line += notice.then.empty() ? "" : " | " + notice.then;
+      break;
+    case Notice::Kind::waiting:
+      line += fmt::format("WAITING {} for {}", counts.name(notice.place), notice.text);
       break;
     case Notice::Kind::missed:
       line += fmt::format("… {} left out: too many at a time", counted(notice.count, notice.text));
@@ -61,7 +67,8 @@ std::string notice_line(const RunCounts& counts, const Notice& notice, Timestamp
 
 std::string map_text(const RunCounts& counts, const Pace& pace, asl::StateId map) {
   const MapCounts& numbers = counts.map(map);
-  std::string text = fmt::format("{} {}", counts.name({map, std::nullopt}), map_counts(numbers));
+  std::string text = fmt::format("{} {}", counts.name({map, std::nullopt}),
+                                 map_counts(numbers, counts.work()[static_cast<std::size_t>(map)]));
   if (const double rate = pace.per_second(map); rate > 0) {
     text += fmt::format(" | {:.3g}/s", rate);
   }
@@ -133,8 +140,8 @@ void ProgressLog::advance(RunCounts& counts, const Pace& pace, Timestamp now, st
   } else if (now.us - told_tasks_->us >= kLongestSilence && counts.status() == engine::Status::running) {
     told_tasks_ = now;
     lines.push_back(line_prefix(now, start_) +
-                    fmt::format("tasks ok {} failed {} open {}", grouped(counts.tasks_ok()),
-                                grouped(counts.tasks_failed()), grouped(counts.in_tasks())) +
+                    fmt::format("tasks ok {} failed {} {}", grouped(counts.tasks_ok()), grouped(counts.tasks_failed()),
+                                work_text(counts.all_work())) +
                     rest(counts, pace, std::nullopt, now));
   }
 }

@@ -20,7 +20,7 @@ std::string notice_line(const RunCounts& counts, const Notice& notice, Timestamp
 std::string map_text(const RunCounts& counts, const Pace& pace, asl::StateId map);
 
 /// Decides which lines are due: notices at once, a line for each Map that goes on every 30 seconds or 5 %, whichever
-/// comes later, but at least every ten minutes. One thread.
+/// comes later, but at least every five minutes. One thread.
 class ProgressLog {
  public:
   /// `start`: what elapsed time counts from. `end`: when the allocation does.

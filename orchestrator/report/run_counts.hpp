@@ -13,36 +13,29 @@
 #include <vector>
 
 #include "engine/engine.hpp"
+#include "report/work.hpp"
 
 namespace lockstep::report {
 
-/// A Map's iterations, over all its visits that go on at the same time.
+/// A Map's items, over all its visits that go on at the same time. Of a Distributed Map those of children that are over
+/// count as started.
 struct MapCounts {
   std::uint32_t live = 0;  ///< visits
   std::uint64_t total = 0;
+  bool is_read = false;  ///< a reader brings them: how many there are is not known before the end, and `total` is 0
   std::uint64_t started = 0;
   std::uint64_t ok = 0;
   std::uint64_t failed = 0;
   std::uint64_t aborted = 0;  ///< given up because another failed
 
   std::uint64_t done() const { return ok + failed + aborted; }
-  std::uint64_t running() const { return started > done() ? started - done() : 0; }
+  std::uint64_t open() const { return started > done() ? started - done() : 0; }
 };
 
 /// Where something happened. `item`: index in the innermost Map around it.
 struct Place {
   asl::StateId state = asl::StateId::none;
   std::optional<std::uint32_t> item;
-};
-
-/// A task that a worker has done.
-struct TaskUse {
-  engine::DispatchId id;
-  Timestamp started, ended;  ///< on the worker's clock
-  std::chrono::microseconds cpu{0};
-  std::int64_t max_rss_kib = 0;  ///< 0: not known
-  std::uint32_t rank = 0;
-  bool failed = false;
 };
 
 struct SlowTask {
@@ -55,7 +48,7 @@ struct SlowTask {
 struct FailureKind {
   std::string error;
   std::string cause;  ///< the first line of the first
-  std::string end;    ///< the last line of its cause, where it has several: mostly the end of stderr
+  std::string end;    ///< of the last line of its cause, where it has several: mostly the end of stderr
   std::uint64_t count = 0;
   std::uint64_t caught = 0;  ///< of those
   Place first;
@@ -68,6 +61,7 @@ struct Notice {
     entered,  ///< the top machine has entered a state
     left,     ///< it has left one that had work to do: `since`, and the counts of a Map
     failed,   ///< an attempt has failed: `text` is error and cause, `then` what follows
+    waiting,  ///< a task waits for `text`: the answer to its token, a worker of its activity
     missed    ///< `count` of them were left out before this: `text` names what
   };
   Kind kind = Kind::entered;
@@ -88,16 +82,27 @@ class RunCounts {
   /// Follows one that goes on: counts what is live in it. It may be null: then it has yet to start.
   void resume(const engine::Execution* execution);
 
+  /// From now on each iteration that fails gets its notice, however many there are: a log is searched for them.
+  void tell_every_item() { every_item_ = true; }
+
   void on_event(const engine::Event& event, const engine::Engine& engine);
+  /// How many tasks workers have begun, and which, as far as it is known; from time to time. Until it is said, all that
+  /// were dispatched count as running.
+  void on_workload(std::uint64_t running, const std::vector<work::BegunTask>& begun, const engine::Engine& engine);
   /// Before the engine takes the outcome.
-  void on_task(const TaskUse& task, const engine::Engine& engine);
+  void on_task(const work::Outcome& task, const engine::Engine& engine);
 
   /// Null before the start.
   const asl::StateMachine* machine() const { return machine_.get(); }
   Timestamp started_at() const { return started_at_; }
   engine::Status status() const { return status_; }
-  /// Error and cause of an execution that has failed, one line; else empty.
+  /// The error of an execution that has failed, or error and cause of one that was aborted, one line; else empty.
   const std::string& end_text() const { return end_text_; }
+  /// Of an execution that did not succeed: a task may do better when it is tried again, or something from outside ended
+  /// it. False: an expression or a Fail state, which a redrive would only meet again.
+  bool may_be_redriven() const { return ended_by_job_; }
+  /// Where in failures() that is which ended the execution, where it was told, and is the only one of its kind.
+  std::optional<std::size_t> told_at_end() const;
   /// "Survey/Measure[17]"
   std::string name(const Place& place) const;
 
@@ -105,8 +110,11 @@ class RunCounts {
   const std::vector<std::uint64_t>& in_state() const { return in_state_; }
   Timestamp busy_since(asl::StateId state) const { return busy_since_[index(state)]; }
   const MapCounts& map(asl::StateId state) const { return maps_[index(state)]; }
-  /// Strands in Task states.
-  std::uint64_t in_tasks() const { return in_tasks_; }
+  /// By StateId: of the strands in a Task or Wait state; of a Map or Parallel, of all below it and itself.
+  std::vector<Work> work() const;
+  Work all_work() const;
+  /// Tasks that run now.
+  std::uint64_t tasks_running() const;
 
   std::uint64_t tasks_ok() const { return tasks_ok_; }
   std::uint64_t tasks_failed() const { return tasks_failed_; }
@@ -140,6 +148,14 @@ class RunCounts {
     Place place;
     Timestamp time;
     std::string error, cause;
+    bool of_job = false;    // a task's, or that of a child which is
+    bool by_child = false;  // of a Map or Parallel
+  };
+
+  /// A strand that has work to do, but none for a worker.
+  struct Off {
+    asl::StateId state = asl::StateId::none;
+    std::uint64_t Work::*kind = nullptr;
   };
 
   static std::size_t index(asl::StateId state) { return static_cast<std::size_t>(state); }
@@ -147,12 +163,17 @@ class RunCounts {
   void enter(const engine::Event& event);
   void leave(const engine::Event& event);
   void end_visit(asl::StateId state);
+  void follow_off(const engine::Event& event, const engine::Engine& engine);
+  void put_off(engine::StrandId strand, Off off);
   void end(const engine::Event& event, engine::Status status);
   MapCounts* owner_of(asl::StateId state);
+  static void count_items(MapCounts& map, engine::ChildFate fate, std::uint64_t items);
   void begin_failure(const engine::Event& event, const engine::Engine& engine, std::string_view error,
                      std::string_view cause);
+  void begin_failure_of_parent(const engine::Event& event, const engine::ChildFailed& child, bool of_job,
+                               const engine::Engine& engine);
   void end_failure(const engine::Event& event, std::string then, bool caught);
-  void count_failure(const Failing& failing, bool caught);
+  std::optional<std::size_t> count_failure(const Failing& failing, bool caught);
   void tell(Notice notice, Allowance& allowance);
   void tell_missed(Timestamp time, Allowance& allowance);
 
@@ -165,11 +186,19 @@ class RunCounts {
   std::vector<std::uint64_t> in_state_;
   std::vector<Timestamp> busy_since_;
   std::vector<MapCounts> maps_;
+  std::unordered_map<engine::StrandId, Off> off_;
+  std::vector<Work> off_work_;            // by StateId: of off_
+  std::optional<std::uint64_t> running_;  // tasks, when it was last said
+  std::vector<std::uint64_t> begun_in_;   // by StateId: those of them that were known one by one
   std::uint64_t in_tasks_ = 0, tasks_ok_ = 0, tasks_failed_ = 0, retries_ = 0, tasks_done_ = 0;
   std::chrono::microseconds busy_{0}, cpu_{0};
   std::int64_t max_rss_kib_ = 0;
   std::vector<SlowTask> slowest_;
   std::pair<engine::StrandId, std::optional<std::uint32_t>> last_failed_{engine::StrandId::none, std::nullopt};
+  std::int64_t last_failed_us_ = 0;
+  bool every_item_ = false;
+  bool ended_by_job_ = false;
+  std::optional<std::size_t> last_told_;  // of failures_: the last that nothing caught, where it was told
   std::unordered_map<engine::StrandId, Failing> failing_;  // what follows is yet to come
   std::vector<FailureKind> failures_;
   std::map<std::string, std::size_t, std::less<>> failure_kinds_;
@@ -179,6 +208,7 @@ class RunCounts {
   Allowance of_failures_{.what = "more failure"};
 
   static constexpr double kMostAtOnce = 12;
+  static constexpr std::size_t kMostKept = 20'000;
 };
 
 }  // namespace lockstep::report

@@ -5,9 +5,11 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "journal/recovery.hpp"
+#include "report/house_view.hpp"
 #include "report/kinds.hpp"
 
 namespace lockstep::report {
@@ -38,14 +40,11 @@ std::string text_of(const nlohmann::json& object, const char* key) {
 }  // namespace
 
 Result<RunFiles> open_run_folder(const std::string& folder) {
-  const auto stands = look(folder);
-  if (!stands) {
-    return tl::unexpected<Error>(stands.error());
-  }
-  if (*stands != Kind::folder) {
+  const auto stands = TRY(look(folder));
+  if (stands != Kind::folder) {
     return fail(ErrorKind::occupied, fmt::format("{} {}", folder,
-                                                 *stands == Kind::missing ? "does not exist: no such run folder"
-                                                                          : "is not a run folder: it is a file"));
+                                                 stands == Kind::missing ? "does not exist: no such run folder"
+                                                                         : "is not a run folder: it is a file"));
   }
   RunFiles run;
   run.folder = folder;
@@ -63,12 +62,9 @@ Result<RunFiles> open_run_folder(const std::string& folder) {
     }
     return run;
   }
-  const auto bytes = journal::read_whole(journal::posix_files(), settings, kMostSettings);
-  if (!bytes) {
-    return tl::unexpected<Error>(bytes.error());
-  }
-  const auto* const text = reinterpret_cast<const char*>(bytes->data());
-  const nlohmann::json document = nlohmann::json::parse(text, text + bytes->size(), nullptr, false);
+  const auto bytes = TRY(journal::read_whole(journal::posix_files(), settings, kMostSettings));
+  const auto* const text = reinterpret_cast<const char*>(bytes.data());
+  const nlohmann::json document = nlohmann::json::parse(text, text + bytes.size(), nullptr, false);
   if (!document.is_object()) {
     return fail(ErrorKind::io, fmt::format("{} is damaged: it is not what a run writes", settings));
   }
@@ -77,15 +73,27 @@ Result<RunFiles> open_run_folder(const std::string& folder) {
   return run;
 }
 
+std::unordered_map<std::string, std::string> list_task_folders(const RunFiles& run) {
+  std::unordered_map<std::string, std::string> folders;
+  std::error_code error;
+  std::filesystem::directory_iterator entry(std::filesystem::path(run.folder) / "tasks", error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    // "STATE-ITEM.EXECUTION-VISIT", or of old only the numbers.
+    const std::string name = entry->path().filename().string();
+    folders[name.substr(name.rfind('.') + 1)] = entry->path().string();
+  }
+  return folders;
+}
+
 bool Choice::takes(engine::ExecutionId id, const engine::ExecutionStarted& started) {
   const bool known = started.identity != nullptr;
   if (wanted_.empty()) {
-    const bool own = known && !own_name_.empty() && started.identity->name == own_name_;
+    const bool own = known && !own_name_.empty() && started.identity->name() == own_name_;
     const bool taken = own || !surely_;
     surely_ = surely_ || own;
     return taken;
   }
-  if (known && (started.identity->name == wanted_ || started.identity->arn == wanted_)) {
+  if (known && (started.identity->name() == wanted_ || started.identity->arn() == wanted_)) {
     surely_ = true;
     return true;
   }
@@ -98,32 +106,31 @@ Error Choice::nothing_found(const std::string& folder) const {
 }
 
 Result<std::optional<FoundExecution>> find_execution(const RunFiles& run, Choice choice) {
+  if (choice.is_explicit()) {
+    // What keeps the index from being read is told below, with what can be told in spite of it.
+    const auto catalogue = read_catalogue(run);
+    const auto entry = catalogue ? find_entry(**catalogue, choice.wanted()) : std::nullopt;
+    if (auto known = entry ? read_start(run, *entry) : std::nullopt) {
+      return known;
+    }
+  }
   journal::ReadOptions options;
   options.from = 0;
-  auto reader = journal::EventReader::open(run.journal, options);
-  if (!reader) {
-    return tl::unexpected<Error>(reader.error());
-  }
+  auto reader = TRY(journal::EventReader::open(run.journal, options));
   std::optional<FoundExecution> found;
   while (true) {
-    const auto row = reader->next_row();
+    const auto row = TRY(reader.next_row());
     if (!row) {
-      return tl::unexpected<Error>(row.error());
-    }
-    if (!*row) {
       break;
     }
-    if (kind_of(**row) == EventKind::execution_started) {
-      auto event = reader->decode();
-      if (!event) {
-        return tl::unexpected<Error>(event.error());
-      }
-      if (choice.takes(event->execution, std::get<engine::ExecutionStarted>(event->body))) {
-        found = FoundExecution{std::move(*event), 0};
+    if (kind_of(*row) == EventKind::execution_started) {
+      auto event = TRY(reader.decode());
+      if (choice.takes(event.execution, std::get<engine::ExecutionStarted>(event.body))) {
+        found = FoundExecution{std::move(event), 0, row->seq};
       }
     }
-    if (found && static_cast<std::uint64_t>(found->started.execution) == (*row)->execution) {
-      found->last_event_id = std::max(found->last_event_id, (*row)->id);
+    if (found && static_cast<std::uint64_t>(found->started.execution) == row->execution) {
+      found->last_event_id = std::max(found->last_event_id, row->id);
     }
   }
   if (!found && choice.is_explicit()) {

@@ -11,7 +11,6 @@ namespace lockstep::report {
 
 namespace {
 
-constexpr std::size_t kMostFailures = 10;
 /// Of fewer tasks the slowest are no news.
 constexpr std::uint64_t kManyTasks = 10;
 constexpr std::int64_t kSlow = 1'000;
@@ -49,8 +48,10 @@ std::string slowest_line(const RunCounts& counts) {
 void add_failures(const RunCounts& counts, std::vector<std::string>& lines) {
   std::vector<const FailureKind*> kinds;
   std::uint64_t rest = counts.failures_not_kept();
-  for (const FailureKind& kind : counts.failures()) {
-    kinds.push_back(&kind);
+  for (std::size_t i = 0; i < counts.failures().size(); ++i) {
+    if (counts.told_at_end() != i) {
+      kinds.push_back(&counts.failures()[i]);
+    }
   }
   std::stable_sort(kinds.begin(), kinds.end(),
                    [](const FailureKind* a, const FailureKind* b) { return a->count > b->count; });
@@ -92,7 +93,9 @@ std::vector<std::string> run_summary(const RunCounts& counts, const SummaryFacts
     lines.push_back(slowest_line(counts));
   }
   add_failures(counts, lines);
-  if (!facts.next.empty()) {
+  if (facts.may_redrive && !counts.may_be_redriven()) {
+    lines.emplace_back(kRedriveInVain);
+  } else if (!facts.next.empty()) {
     lines.push_back(fmt::format("go on with: {}", facts.next));
   }
   return lines;

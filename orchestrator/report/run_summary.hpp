@@ -16,6 +16,7 @@ struct SummaryFacts {
   std::size_t slots = 0;      ///< 0: not known
   bool rank_0_apart = false;  ///< rank 0 has no slot of its own
   std::string next;           ///< the command that goes on with the run; empty: none
+  bool may_redrive = false;   ///< that command is a redrive: named only where it can help
 };
 
 /// A line each: how it ended, tasks, slowest tasks, failures, and how to go on; those that have nothing to say are left

@@ -6,13 +6,12 @@
 
 #include "report/format.hpp"
 #include "report/status.hpp"
+#include "value/shell.hpp"
 
 namespace lockstep::report {
 
 namespace {
 
-constexpr std::size_t kMostFailures = 10;
-constexpr std::size_t kMostName = 48;
 constexpr std::size_t kMostCause = 200;
 
 std::string owner_line(const RunStatus& status) {
@@ -27,7 +26,11 @@ std::string owner_line(const RunStatus& status) {
       break;
   }
   const std::string next = next_command(status);
-  return next.empty() ? "not running" : fmt::format("not running: go on with {}", next);
+  const bool is_in_vain = status.tally.chosen && status.run.type != "EXPRESS" && !can_be_redriven(status) &&
+                          status.tally.chosen->status == engine::Status::failed;
+  return is_in_vain     ? fmt::format("not running: {}", kRedriveInVain)
+         : next.empty() ? "not running"
+                        : fmt::format("not running: go on with {}", next);
 }
 
 /// The states in the order of the text, each Map's or Parallel's own below it, with how deep they stand.
@@ -46,7 +49,7 @@ void list_states(const asl::StateMachine& machine, asl::ScopeId scope, std::size
   }
 }
 
-std::string items_text(const StateCounts& counts, std::uint64_t running) {
+std::string items_text(const StateCounts& counts, const Work& open) {
   std::string text = fmt::format("{}/{} done", grouped(counts.items_succeeded), grouped(counts.items));
   if (counts.items_failed != 0) {
     text += fmt::format(", {} failed", grouped(counts.items_failed));
@@ -54,30 +57,34 @@ std::string items_text(const StateCounts& counts, std::uint64_t running) {
   if (counts.items_aborted != 0) {
     text += fmt::format(", {} given up", grouped(counts.items_aborted));
   }
-  if (running != 0) {
-    text += fmt::format(", {} running", grouped(running));
-  }
-  return text;
+  const std::string words = work_words(open);
+  return text + (words.empty() ? "" : ", ") + words;
 }
 
-void add_states(std::string& text, const ExecutionTally& chosen, const std::optional<LiveView>& live) {
+void add_states(std::string& text, const RunStatus& status) {
+  const ExecutionTally& chosen = *status.tally.chosen;
+  const std::optional<LiveView>& live = status.live;
+  const bool is_live = status.owner.life != journal::Life::ended;
   const asl::StateMachine& machine = *chosen.started.machine;
   std::vector<std::pair<asl::StateId, std::size_t>> list;
   list_states(machine, asl::ScopeId::top, 0, list);
-  constexpr std::size_t kColumns = 9;
+  constexpr std::size_t kColumns = 11;
   using Line = std::array<std::string, kColumns>;
-  std::vector<Line> lines = {
-      {"STATE", "TYPE", "ENTERED", "RUNNING", "SUCCEEDED", "CAUGHT", "FAILED", "RETRIES", "ITEMS"}};
+  std::vector<Line> lines = {{"STATE", "TYPE", "ENTERED", "RUNNING", "QUEUED", "WAITING", "SUCCEEDED", "CAUGHT",
+                              "FAILED", "RETRIES", "ITEMS"}};
   for (const auto& [id, depth] : list) {
     const auto index = static_cast<std::uint32_t>(id);
     const asl::State& state = machine.state(id);
     const StateCounts& counts = chosen.states[index];
-    const std::uint64_t running = live ? live->in_state[index] : 0;
+    const bool works = state.type == asl::StateType::task || state.type == asl::StateType::wait;
+    const Work work = live ? live->work[index] : Work();
+    const std::uint64_t running = !live ? 0 : works ? work.running : is_live ? live->in_state[index] : 0;
     lines.push_back({std::string(depth * 2, ' ') + one_line(state.name, kMostName), std::string(to_string(state.type)),
-                     grouped(counts.entered), grouped(running), grouped(counts.succeeded), grouped(counts.caught),
+                     grouped(counts.entered), grouped(running), grouped(works ? work.queued : 0),
+                     grouped(works ? work.waiting() : 0), grouped(counts.succeeded), grouped(counts.caught),
                      grouped(counts.failed), grouped(counts.retries),
                      state.type == asl::StateType::map && counts.entered != 0
-                         ? items_text(counts, live ? live->items_running[index] : 0)
+                         ? items_text(counts, work_of_items(live ? live->items_open[index] : 0, work))
                          : ""});
   }
   std::array<std::size_t, kColumns> widths{};
@@ -100,7 +107,19 @@ void add_states(std::string& text, const ExecutionTally& chosen, const std::opti
   }
 }
 
-void add_waiting(std::string& text, const LiveView& live, const asl::StateMachine& machine, Timestamp now) {
+/// How many there are of each kind; of a run without an owner none runs.
+std::string tasks_text(const LiveView& live, bool is_live) {
+  const std::string words = work_words({.running = live.all.running, .queued = live.all.queued});
+  return is_live ? words : fmt::format("{} open", grouped(live.tasks.count));
+}
+
+void add_waiting(std::string& text, const RunStatus& status) {
+  const LiveView& live = *status.live;
+  const asl::StateMachine& machine = *status.tally.chosen->started.machine;
+  const Timestamp now = status.now;
+  const bool is_live = status.owner.life != journal::Life::ended;
+  const bool is_known = status.running && status.running->is_known();
+  const std::string run_folder = shell_word(status.run.folder);
   const auto more = [&](const WaitingList& list) {
     if (list.count > list.first.size()) {
       text += fmt::format("  … and {} more\n", grouped(list.count - list.first.size()));
@@ -119,15 +138,52 @@ void add_waiting(std::string& text, const LiveView& live, const asl::StateMachin
     more(live.waits);
   }
   if (live.tasks.count != 0) {
-    text += fmt::format("\nopen tasks: {}\n", grouped(live.tasks.count));
+    text += fmt::format("\ntasks: {}\n", tasks_text(live, is_live));
     for (const Waiting& task : live.tasks.first) {
-      text += fmt::format("  {} since {} ({})", one_line(place_name(machine, task.state, task.item), kMostName),
-                          local_time(task.since), duration(now.us - task.since.us));
+      const Timestamp since = task.begun ? task.begun->started : task.since;
+      text += "  " + one_line(place_name(machine, task.state, task.item), kMostName);
+      if (is_live) {
+        text += fmt::format(" {} since {} ({})", task.begun || !is_known ? "runs" : "is queued", local_time(since),
+                            duration(now.us - since.us));
+      } else if (task.begun) {
+        text += fmt::format(" was running since {}", local_time(since));
+      } else {
+        text += is_known ? " had not begun" : fmt::format(" was dispatched at {}", local_time(since));
+      }
+      text += task.begun && task.begun->rank != 0 ? fmt::format(" on rank {}", task.begun->rank) : "";
       text += task.attempt != 0 ? fmt::format(", retry {}", task.attempt) : "";
       text += task.dispatch > 1 ? fmt::format(", dispatched {} times", task.dispatch) : "";
       text += '\n';
     }
     more(live.tasks);
+  }
+  if (live.tokens.count != 0) {
+    text += fmt::format("\nwait for the answer to their token: {}\n", grouped(live.tokens.count));
+    for (const Waiting& task : live.tokens.first) {
+      text +=
+          fmt::format("  {} since {} ({}): lockstep send-task-success --dir {} --task-token {} --task-output JSON\n",
+                      one_line(place_name(machine, task.state, task.item), kMostName), local_time(task.since),
+                      duration(now.us - task.since.us), run_folder, task.token);
+    }
+    more(live.tokens);
+  }
+  if (live.activities.count != 0) {
+    text += fmt::format("\nwait for an activity: {}\n", grouped(live.activities.count));
+    for (const Waiting& task : live.activities.first) {
+      text += fmt::format("  {} since {} ({}), {}\n", one_line(place_name(machine, task.state, task.item), kMostName),
+                          local_time(task.since), duration(now.us - task.since.us),
+                          activity_text(machine, task, status.run.folder));
+    }
+    more(live.activities);
+  }
+  if (live.children.count != 0) {
+    text +=
+        fmt::format("\nwait for the end of an execution that they have started: {}\n", grouped(live.children.count));
+    for (const Waiting& task : live.children.first) {
+      text += fmt::format("  {} since {} ({})\n", one_line(place_name(machine, task.state, task.item), kMostName),
+                          local_time(task.since), duration(now.us - task.since.us));
+    }
+    more(live.children);
   }
   if (live.retries.count != 0) {
     text += fmt::format("\nretries pending: {}\n", grouped(live.retries.count));
@@ -158,7 +214,7 @@ void add_failures(std::string& text, const ExecutionTally& chosen) {
     shown += group.count;
     text += fmt::format("  {} x {}{}\n      for example {} at {}\n", grouped(group.count),
                         group.error ? one_line(*group.error, kMostName) : "(no error name)",
-                        group.cause ? ": " + one_line(*group.cause, kMostCause) : "",
+                        group.cause ? ": " + brief_cause(*group.cause, kMostCause) : "",
                         one_line(place_name(*chosen.started.machine, group.state, group.item), kMostName),
                         local_time(group.time));
   }
@@ -169,6 +225,13 @@ void add_failures(std::string& text, const ExecutionTally& chosen) {
 
 }  // namespace
 
+std::string activity_text(const asl::StateMachine& machine, const Waiting& task, const std::string& run_folder) {
+  const std::string& name = std::get<asl::Task>(machine.state(task.state).detail).resource.action;
+  return task.taken ? fmt::format("taken by a worker of {}", name)
+                    : fmt::format("for a worker: lockstep activity-worker {} --dir {} -- COMMAND", shell_word(name),
+                                  shell_word(run_folder));
+}
+
 std::string status_text(const RunStatus& status) {
   const RunTally& tally = status.tally;
   if (!tally.chosen) {
@@ -176,16 +239,17 @@ std::string status_text(const RunStatus& status) {
   }
   const ExecutionTally& chosen = *tally.chosen;
   const bool running = chosen.status == engine::Status::running;
-  const std::string name = chosen.started.identity != nullptr ? chosen.started.identity->name : "";
+  const std::string name = chosen.started.identity != nullptr ? chosen.started.identity->name() : "";
   std::string text =
-      fmt::format("{}: {}", one_line(name.empty() ? status.run.folder : name, SIZE_MAX), to_string(chosen.status));
+      fmt::format("{}: {}", one_line(name.empty() ? status.run.folder : name, SIZE_MAX), state_of(status));
   text += chosen.error ? " " + one_line(*chosen.error, kMostName) : "";
-  text += chosen.cause ? ": " + one_line(*chosen.cause, kMostCause) : "";
+  const bool is_below = std::any_of(chosen.failures.begin(), chosen.failures.end(),
+                                    [&](const FailureGroup& group) { return group.cause == chosen.cause; });
+  text += chosen.cause && !is_below ? ": " + brief_cause(*chosen.cause, kMostCause) : "";
   text += '\n' + owner_line(status) + '\n';
-  const Timestamp end = running ? status.now : chosen.last_at;
   text += fmt::format("started {}", local_time(chosen.started_at));
   text += running ? "" : fmt::format(", stopped {}", local_time(chosen.last_at));
-  text += fmt::format(", {}{}\n", running ? "so far " : "took ", duration(end.us - chosen.started_at.us));
+  text += fmt::format(", {}{}\n", running ? "has run " : "ran ", duration(run_time(status)));
   text +=
       fmt::format("{} of history, {} in the journal", counted(chosen.history_events, "event"), grouped(tally.events));
   text += chosen.redrives != 0
@@ -199,9 +263,9 @@ std::string status_text(const RunStatus& status) {
     }
     text += fmt::format("; shown is number {}\n", static_cast<std::uint64_t>(chosen.id));
   }
-  add_states(text, chosen, status.live);
+  add_states(text, status);
   if (status.live) {
-    add_waiting(text, *status.live, *chosen.started.machine, status.now);
+    add_waiting(text, status);
   }
   add_failures(text, chosen);
   return text;

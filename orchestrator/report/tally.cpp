@@ -1,5 +1,12 @@
 #include "report/tally.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/definition_change.hpp"
+#include "engine/history.hpp"
+#include "report/house_view.hpp"
 #include "report/kinds.hpp"
 
 namespace lockstep::report {
@@ -8,7 +15,7 @@ namespace {
 
 constexpr std::size_t kMostGroups = 1'000;
 /// Of a cause: more does not make it another failure.
-constexpr std::size_t kMostCause = 4'096;
+constexpr std::size_t kTellingCause = 4'096;
 
 class Counter {
  public:
@@ -65,20 +72,17 @@ class Counter {
   }
 
   Result<void> begin(const journal::Row& row) {
-    auto event = reader_.decode();
-    if (!event) {
-      return tl::unexpected<Error>(event.error());
-    }
-    auto& started = std::get<engine::ExecutionStarted>(event->body);
-    if (!choice_.takes(event->execution, started)) {
+    auto event = TRY(reader_.decode());
+    auto& started = std::get<engine::ExecutionStarted>(event.body);
+    if (!choice_.takes(event.execution, started)) {
       return {};
     }
     ExecutionTally& chosen = run_.chosen.emplace();
-    chosen.id = event->execution;
+    chosen.id = event.execution;
     chosen.states.resize(started.machine->states.size());
     chosen.started = std::move(started);
-    chosen.started_at = event->time;
-    chosen.last_at = event->time;
+    chosen.started_at = event.time;
+    chosen.last_at = event.time;
     chosen.history_events = row.id;
     groups_.clear();
     failing_.clear();
@@ -100,12 +104,20 @@ class Counter {
         ++(failing_.erase(row.strand) != 0 ? counts.caught : counts.succeeded);
         break;
       case EventKind::evaluation_failed:
-      case EventKind::task_failed:
-      case EventKind::task_timed_out:
-        failing_.insert(row.strand);
+        failing_[row.strand] = {};
         break;
+      case EventKind::task_failed:
+        failing_[row.strand] = {.by_task = true};
+        break;
+      case EventKind::task_scheduled:
+        begun_.erase(row.strand);
+        break;
+      case EventKind::task_started:
+        return note_begin(row, chosen);
+      case EventKind::task_timed_out:
+        return note_timeout(row);
       case EventKind::children_failed:
-        failing_.insert(row.strand);
+        failing_.try_emplace(row.strand);
         children_failed_ = row.strand == 0;
         break;
       case EventKind::task_succeeded:
@@ -116,15 +128,20 @@ class Counter {
         ++counts.retries;
         break;
       case EventKind::map_started: {
-        const auto event = reader_.decode();
-        if (!event) {
-          return tl::unexpected<Error>(event.error());
-        }
-        counts.items += std::get<engine::MapStarted>(event->body).items.node().size();
+        const auto event = TRY(reader_.decode());
+        counts.items += std::get<engine::MapStarted>(event.body).items.node().size();
         break;
       }
       case EventKind::map_iteration_started:
         ++counts.items_started;
+        break;
+      case EventKind::map_run_progress: {
+        const auto event = TRY(reader_.decode());
+        count_children(std::get<engine::MapRunProgress>(event.body), counts);
+        break;
+      }
+      case EventKind::map_run_failed:
+        failing_[row.strand] = {.by_task = true};
         break;
       case EventKind::child_succeeded:
         ++owner().items_succeeded;
@@ -135,7 +152,6 @@ class Counter {
         ++owner().items_aborted;
         break;
       case EventKind::child_failed:
-        failing_.erase(row.strand);
         ++counts.failed;
         ++owner().items_failed;
         return add_failure(row, chosen);
@@ -148,6 +164,17 @@ class Counter {
     return {};
   }
 
+  /// Those of a reader are known only by the children that are over.
+  static void count_children(const engine::MapRunProgress& progress, StateCounts& counts) {
+    for (const engine::MapRunChild& child : progress.children) {
+      counts.items_started += child.items;
+      (child.status == engine::Status::succeeded ? counts.items_succeeded
+       : child.status == engine::Status::aborted ? counts.items_aborted
+                                                 : counts.items_failed) += child.items;
+    }
+    counts.items = std::max(counts.items, counts.items_started);
+  }
+
   Result<void> count_end(const journal::Row& row, EventKind kind, ExecutionTally& chosen) {
     switch (kind) {
       case EventKind::execution_succeeded:
@@ -155,10 +182,15 @@ class Counter {
         return {};
       case EventKind::execution_timed_out:
         chosen.status = engine::Status::timed_out;
+        chosen.may_be_redriven = true;
         chosen.error = "States.Timeout";
         return {};
       case EventKind::execution_redriven:
+        if (const auto changed = change_definition(chosen); !changed) {
+          return changed;
+        }
         chosen.status = engine::Status::running;
+        chosen.may_be_redriven = false;
         chosen.error.reset();
         chosen.cause.reset();
         ++chosen.redrives;
@@ -180,43 +212,93 @@ class Counter {
       default:
         return {};
     }
-    auto event = reader_.decode();
-    if (!event) {
-      return tl::unexpected<Error>(event.error());
-    }
-    if (auto* failed = std::get_if<engine::ExecutionFailed>(&event->body)) {
+    auto event = TRY(reader_.decode());
+    if (auto* failed = std::get_if<engine::ExecutionFailed>(&event.body)) {
       chosen.status = engine::Status::failed;
+      const auto why = failing_.find(row.strand);
+      chosen.may_be_redriven = why != failing_.end() && why->second.by_task;
       chosen.error = std::move(failed->error);
       chosen.cause = std::move(failed->cause);
       if (!children_failed_) {  // else the child that failed was counted
-        add_group(row, chosen, chosen.error, chosen.cause, std::nullopt);
+        add_group(row, chosen, chosen.error, cause_of(chosen.cause, row.strand), std::nullopt);
       }
-    } else if (auto* aborted = std::get_if<engine::ExecutionAborted>(&event->body)) {
+    } else if (auto* aborted = std::get_if<engine::ExecutionAborted>(&event.body)) {
       chosen.status = engine::Status::aborted;
+      chosen.may_be_redriven = true;
       chosen.error = std::move(aborted->error);
       chosen.cause = std::move(aborted->cause);
     }
     return {};
   }
 
+  /// All states that have been counted stand in the definition with which a redrive goes on, too.
+  Result<void> change_definition(ExecutionTally& chosen) {
+    const auto event = TRY(reader_.decode());
+    const asl::StateMachinePtr before = chosen.started.machine;
+    follow_machine(chosen.started.machine, event);
+    if (chosen.started.machine != before) {
+      const engine::StateMapping mapping(*before, *chosen.started.machine);
+      const std::vector<StateCounts> counted = std::exchange(chosen.states, {});
+      chosen.states.resize(chosen.started.machine->states.size());
+      for (const asl::State& state : before->states) {
+        if (const asl::StateId now = mapping.of(state.id); now != asl::StateId::none) {
+          chosen.states[static_cast<std::uint32_t>(now)] = counted[static_cast<std::uint32_t>(state.id)];
+        }
+      }
+    }
+    return {};
+  }
+
+  /// When a task began that has a limit.
+  Result<void> note_begin(const journal::Row& row, const ExecutionTally& chosen) {
+    const auto* task = std::get_if<asl::Task>(&chosen.started.machine->state(asl::StateId{row.state}).detail);
+    if (task == nullptr || !(task->timeout_seconds || task->heartbeat_seconds)) {
+      return {};
+    }
+    const auto event = TRY(reader_.decode());
+    begun_[row.strand] = Timestamp{row.time_us - std::get<engine::TaskStarted>(event.body).earlier_us};
+    return {};
+  }
+
+  Result<void> note_timeout(const journal::Row& row) {
+    const auto event = TRY(reader_.decode());
+    Failing& failing = failing_[row.strand] = {.by_task = true};
+    failing.timeout =
+        std::get<engine::TaskTimedOut>(event.body).heartbeat ? "no sign of life in time" : "not over in time";
+    if (const auto begun = begun_.find(row.strand); begun != begun_.end()) {
+      // Whole seconds, as limits are: what timed out alike is one group.
+      const std::int64_t seconds = (row.time_us - begun->second.us + kMicrosPerSecond / 2) / kMicrosPerSecond;
+      failing.timeout += fmt::format(", after {} s", seconds);
+    }
+    return {};
+  }
+
+  /// The language gives a timeout no cause.
+  std::optional<std::string> cause_of(const std::optional<std::string>& cause, std::uint32_t strand) const {
+    const auto why = failing_.find(strand);
+    return cause || why == failing_.end() || why->second.timeout.empty() ? cause : why->second.timeout;
+  }
+
   /// A branch or an iteration failed. Where that is a Map's or Parallel's doing, the child below was counted.
   Result<void> add_failure(const journal::Row& row, ExecutionTally& chosen) {
+    auto event = TRY(reader_.decode());
+    const auto& failed = std::get<engine::ChildFailed>(event.body);
+    const auto why = failing_.find(row.strand);
+    const bool by_task = why != failing_.end() && why->second.by_task;
+    const std::optional<std::string> cause = cause_of(failed.cause, row.strand);
+    failing_[static_cast<std::uint32_t>(failed.parent)] = {.by_task = by_task};
+    failing_.erase(row.strand);
     const asl::StateType type = chosen.started.machine->state(asl::StateId{row.state}).type;
     if (type == asl::StateType::map || type == asl::StateType::parallel) {
       return {};
     }
-    auto event = reader_.decode();
-    if (!event) {
-      return tl::unexpected<Error>(event.error());
-    }
-    const auto& failed = std::get<engine::ChildFailed>(event->body);
-    add_group(row, chosen, failed.error, failed.cause, failed.iteration ? std::optional(failed.index) : std::nullopt);
+    add_group(row, chosen, failed.error, cause, failed.iteration ? std::optional(failed.index) : std::nullopt);
     return {};
   }
 
   void add_group(const journal::Row& row, ExecutionTally& chosen, const std::optional<std::string>& error,
                  const std::optional<std::string>& cause, std::optional<std::uint32_t> item) {
-    const std::string key = error.value_or("") + '\0' + cause.value_or("").substr(0, kMostCause);
+    const std::string key = error.value_or("") + '\0' + cause.value_or("").substr(0, kTellingCause);
     const auto known = groups_.find(key);
     if (known != groups_.end()) {
       ++chosen.failures[known->second].count;
@@ -241,48 +323,43 @@ class Counter {
   RunTally run_;
   std::unordered_map<std::uint64_t, engine::Status> statuses_;
   std::unordered_map<std::string, std::size_t> groups_;  // error and cause → where in failures
-  std::unordered_set<std::uint32_t> failing_;            // strands whose state has failed, and nothing came of it yet
-  bool children_failed_ = false;                         // the top strand's state failed by its children
+  struct Failing {
+    bool by_task = false;  // its own, or one below
+    std::string timeout;   // what there is to say of one
+  };
+  std::unordered_map<std::uint32_t, Failing> failing_;  // strands whose state has failed, and nothing came of it yet
+  std::unordered_map<std::uint32_t, Timestamp> begun_;  // of tasks with a limit
+  bool children_failed_ = false;                        // the top strand's state failed by its children
 };
+
+Result<RunTally> tally(const RunFiles& run, const journal::ReadOptions& options, Choice choice) {
+  auto reader = TRY(journal::EventReader::open(run.journal, options));
+  Counter counter(std::move(choice), reader);
+  while (true) {
+    const auto row = TRY(reader.next_row());
+    if (!row) {
+      return counter.finish();
+    }
+    TRY(counter.take(*row));
+  }
+}
 
 }  // namespace
 
 Result<RunTally> tally_run(const RunFiles& run, Choice choice) {
   journal::ReadOptions options;
   options.from = 0;
-  auto reader = journal::EventReader::open(run.journal, options);
-  if (!reader) {
-    return tl::unexpected<Error>(reader.error());
-  }
-  Counter counter(std::move(choice), *reader);
-  while (true) {
-    const auto row = reader->next_row();
-    if (!row) {
-      return tl::unexpected<Error>(row.error());
-    }
-    if (!*row) {
-      return counter.finish();
-    }
-    if (const auto done = counter.take(**row); !done) {
-      return tl::unexpected<Error>(done.error());
-    }
-  }
+  return tally(run, options, std::move(choice));
 }
 
-const char* to_string(engine::Status status) {
-  switch (status) {
-    case engine::Status::running:
-      return "RUNNING";
-    case engine::Status::succeeded:
-      return "SUCCEEDED";
-    case engine::Status::failed:
-      return "FAILED";
-    case engine::Status::timed_out:
-      return "TIMED_OUT";
-    case engine::Status::aborted:
-      return "ABORTED";
+Result<RunTally> tally_execution(const RunFiles& run, const catalogue::ExecutionEntry& entry) {
+  auto counted = tally(run, range_of(entry), Choice(std::to_string(static_cast<std::uint64_t>(entry.id)), ""));
+  if (counted) {
+    counted->events = 0;
+    counted->executions = 0;
+    counted->by_status.clear();
   }
-  return "UNKNOWN";
+  return counted;
 }
 
 }  // namespace lockstep::report

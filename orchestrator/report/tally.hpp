@@ -8,9 +8,9 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
+#include "catalogue/execution_entry.hpp"
 #include "engine/event.hpp"
 #include "journal/event_codec.hpp"
 #include "report/run_files.hpp"
@@ -45,7 +45,7 @@ struct FailureGroup {
 
 struct ExecutionTally {
   engine::ExecutionId id{};
-  engine::ExecutionStarted started;
+  engine::ExecutionStarted started;  ///< its machine: the one with which a redrive went on last
   engine::Status status = engine::Status::running;
   Timestamp started_at;
   Timestamp last_at;  ///< of the latest Event; where it is over, its end
@@ -56,6 +56,9 @@ struct ExecutionTally {
   std::vector<StateCounts> states;      ///< by StateId
   std::vector<FailureGroup> failures;   ///< since the last redrive
   std::uint64_t failures_not_kept = 0;  ///< of further errors and causes
+  /// It did not succeed, and a task may do better when it is tried again, or something from outside ended it. False: an
+  /// expression or a Fail state, which a redrive would only meet again.
+  bool may_be_redriven = false;
 };
 
 struct RunTally {
@@ -68,7 +71,7 @@ struct RunTally {
 
 /// Reads the whole journal. Errors are the reader's: damage, a hole.
 Result<RunTally> tally_run(const RunFiles& run, Choice choice);
-
-const char* to_string(engine::Status status);
+/// Of one execution alone; reads what lies between its first Event and its last. The other counts stay 0.
+Result<RunTally> tally_execution(const RunFiles& run, const catalogue::ExecutionEntry& entry);
 
 }  // namespace lockstep::report

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "asl/parser.hpp"
+#include "catalogue/names.hpp"
 
 namespace lockstep::report {
 
@@ -16,6 +17,7 @@ TestRun::TestRun() {
   std::ofstream(folder_ + "/run.json") << R"({"format":1,"name":"run","type":"STANDARD"})";
   engine_ = std::make_unique<engine::Engine>(engine::Limits::hpc());
   journal::OpenOptions options;
+  options.folded = &catalogue_;
   options.journal.first_segment = {16, 8 << 10};
   options.journal.largest_segment = {64, 32 << 10};
   auto opened = journal::open_run(folder_, *engine_, options);
@@ -32,19 +34,19 @@ void TestRun::close() {
   run_.reset();
 }
 
-void TestRun::start(const std::string& definition, const std::string& input, const std::string& name,
-                    std::uint64_t id) {
+void TestRun::start(const std::string& definition, const std::string& input, const std::string& name, std::uint64_t id,
+                    const std::string& machine_name) {
   const asl::StateMachinePtr machine = asl::parse_definition(definition).machine;
   ASSERT_NE(machine, nullptr);
-  auto identity = std::make_shared<engine::Identity>();
-  identity->name = name;
-  identity->arn = "arn:aws:states:us-east-1:123456789012:execution:m:" + name;
+  auto identity = std::make_shared<engine::Identity>(
+      name,
+      std::make_shared<engine::MachineIdentity>(engine::MachineIdentity{"", catalogue::machine_arn(machine_name), ""}));
   handle(engine::StartExecution{engine::ExecutionId{id}, identity, machine, Value::from_text(input).value()});
 }
 
 void TestRun::succeed(const std::string& result) {
   ASSERT_FALSE(tasks_.empty());
-  engine::TaskOutcome outcome;
+  work::Outcome outcome;
   outcome.id = tasks_.front().id;
   outcome.result = Value::from_text(result).value();
   outcome.started = now;
@@ -54,9 +56,9 @@ void TestRun::succeed(const std::string& result) {
 
 void TestRun::fail(const std::string& error, const std::string& cause) {
   ASSERT_FALSE(tasks_.empty());
-  engine::TaskOutcome outcome;
+  work::Outcome outcome;
   outcome.id = tasks_.front().id;
-  outcome.kind = engine::TaskOutcome::Kind::failed;
+  outcome.kind = work::OutcomeKind::failed;
   outcome.error = error;
   outcome.cause = cause;
   outcome.started = now;
@@ -74,15 +76,30 @@ void TestRun::handle(engine::InputBody body) {
   while (more) {
     engine::Step step;
     engine_->handle({now, 1, std::exchange(body, engine::Proceed{})}, step);
-    run_->journal->append(step.events);
+    append(step.events);
     for (engine::Effect& effect : step.effects) {
-      if (auto* dispatch = std::get_if<engine::DispatchTask>(&effect)) {
+      if (auto* dispatch = std::get_if<engine::DispatchTask>(&effect.body)) {
         tasks_.push_back(std::move(*dispatch));
-      } else if (const auto* cancel = std::get_if<engine::CancelTask>(&effect)) {
+      } else if (const auto* cancel = std::get_if<engine::CancelTask>(&effect.body)) {
         std::erase_if(tasks_, [&](const engine::DispatchTask& task) { return task.id == cancel->id; });
       }
     }
     more = engine_->has_ready();
+  }
+}
+
+void TestRun::happen(const catalogue::Decision<catalogue::Change>& decision) {
+  ASSERT_TRUE(decision && decision->event);
+  std::vector<engine::Event> events;
+  events.push_back(catalogue::Change(*decision).at(now));
+  append(events);
+}
+
+void TestRun::append(std::vector<engine::Event>& events) {
+  const std::vector<engine::Event> kept = events;
+  const journal::SequenceNumber last = run_->journal->append(events);
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    catalogue_.apply(kept[i], last + 1 - kept.size() + i);
   }
 }
 

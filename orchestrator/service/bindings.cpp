@@ -1,88 +1,88 @@
 #include "service/bindings.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
+
+#include <algorithm>
 
 #include "mpi_worker/plugin_host.hpp"
+#include "service/nested_call.hpp"
+#include "value/nearest.hpp"
+#include "value/shell.hpp"
 
 namespace lockstep::service {
 
 namespace {
 
-/// Task states by name with the constant FunctionName of their Parameters or Arguments, from the definition's own text:
-/// the compiled templates no longer tell a constant from a computed value.
-void collect_functions(const Node& scope, std::vector<std::pair<std::string_view, std::string_view>>& functions) {
-  const Node* states = scope.is_object() ? scope.find("States") : nullptr;
-  for (std::size_t i = 0; states != nullptr && states->is_object() && i < states->size(); ++i) {
-    const Node& state = states->member(i).value();
-    if (!state.is_object()) {
-      continue;
-    }
-    for (const std::string_view field : {"Parameters", "Arguments"}) {
-      const Node* payload = state.find(field);
-      const Node* function = payload != nullptr && payload->is_object() ? payload->find("FunctionName") : nullptr;
-      if (function != nullptr && function->is_string() && function->as_string().substr(0, 2) != "{%") {
-        functions.emplace_back(states->member(i).key(), function->as_string());
-      }
-    }
-    for (const std::string_view field : {"ItemProcessor", "Iterator"}) {
-      if (const Node* processor = state.find(field)) {
-        collect_functions(*processor, functions);
-      }
-    }
-    const Node* branches = state.find("Branches");
-    for (std::size_t k = 0; branches != nullptr && branches->is_array() && k < branches->size(); ++k) {
-      collect_functions(branches->at(k), functions);
-    }
+/// "states 'A', 'B' and 3 more"
+std::string list_states(const std::vector<std::string>& states) {
+  constexpr std::size_t kMost = 3;
+  std::string text = states.size() == 1 ? "state " : "states ";
+  for (std::size_t i = 0; i < std::min(states.size(), kMost); ++i) {
+    text += fmt::format("{}'{}'", i == 0 ? "" : i + 1 == states.size() ? " and " : ", ", states[i]);
   }
+  return states.size() > kMost ? fmt::format("{} and {} more", text, states.size() - kMost) : text;
 }
 
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
+/// An entry that maps `resource`, to begin with.
+std::string example_entry(const std::string& resource) {
+  const std::size_t colon = resource.rfind(':');
+  std::string name;
+  for (const char c : resource.substr(colon == std::string::npos ? 0 : colon + 1)) {
+    name += std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' ? c : '-';
+  }
+  std::string text = R"({"jobs":[{"resource":)";
+  append_json_string(text, resource);
+  return text + fmt::format(R"(,"exec":["./{}.sh"]}}]}})", name);
 }
 
 }  // namespace
 
 std::vector<integrations::ResourceUse> resource_uses(const asl::StateMachine& machine) {
-  const Value definition = Value::from_checked_text(machine.text);
-  std::vector<std::pair<std::string_view, std::string_view>> functions;
-  collect_functions(definition.node(), functions);
   std::vector<integrations::ResourceUse> uses;
   for (const asl::State& state : machine.states) {
-    const auto* task = std::get_if<asl::Task>(&state.detail);
-    if (task == nullptr) {
-      continue;
+    if (const auto* task = std::get_if<asl::Task>(&state.detail)) {
+      uses.push_back({task->resource, state.name});
     }
-    integrations::ResourceUse use{task->resource, std::nullopt};
-    for (const auto& [name, function] : functions) {
-      if (name == state.name) {
-        use.function_name = std::string(function);
-      }
-    }
-    uses.push_back(std::move(use));
   }
   return uses;
 }
 
-Result<void> check_bindings(const asl::StateMachine& machine, const integrations::Integrations& integrations) {
-  for (const asl::State& state : machine.states) {
-    if (const auto* map = std::get_if<asl::Map>(&state.detail); map != nullptr && map->distributed) {
-      return fail(
-          ErrorKind::invalid,
-          fmt::format("state '{}' is a Distributed Map, which this version cannot run: use an inline Map", state.name));
-    }
-    if (const auto* task = std::get_if<asl::Task>(&state.detail)) {
-      if (contains(task->resource, ":activity:")) {
-        return fail(ErrorKind::invalid, fmt::format("state '{}' is an activity ({}), which this version cannot serve",
-                                                    state.name, task->resource));
-      }
+Result<void> check_bindings(const asl::StateMachine& machine, const integrations::Integrations& integrations,
+                            const JobsName& name, const std::vector<std::string>& activities) {
+  std::vector<integrations::ResourceUse> uses;
+  for (const integrations::ResourceUse& use : resource_uses(machine)) {
+    const bool has_workers = use.resource.kind == asl::ResourceKind::activity &&
+                             std::find(activities.begin(), activities.end(), use.resource.action) != activities.end();
+    if (!has_workers && !is_nested_call(use.resource)) {
+      uses.push_back(use);
     }
   }
-  const std::vector<std::string> unmapped = integrations.unmapped(resource_uses(machine));
-  if (!unmapped.empty()) {
-    return fail(ErrorKind::invalid, fmt::format("nothing in jobs.json maps {}", fmt::join(unmapped, ", ")));
+  const std::vector<integrations::Unmapped> unmapped = integrations.unmapped(uses);
+  if (unmapped.empty()) {
+    return {};
   }
-  return {};
+  std::vector<std::string> patterns;
+  for (const integrations::Job& job : integrations.jobs()) {
+    patterns.push_back(job.resource);
+  }
+  std::string needed;
+  for (const integrations::Unmapped& one : unmapped) {
+    needed += fmt::format("{}{} ({}{})", needed.empty() ? "" : ", ", one.name, list_states(one.states),
+                          did_you_mean(one.text, patterns));
+  }
+  std::string workers;
+  for (const integrations::Unmapped& one : unmapped) {
+    if (const auto resource = asl::classify_resource(one.text); resource.kind == asl::ResourceKind::activity) {
+      workers += " --activity " + shell_word(resource.action);
+    }
+  }
+  workers =
+      workers.empty() ? "" : fmt::format("; or leave an activity's tasks to `lockstep activity-worker`:{}", workers);
+  return fail(ErrorKind::invalid,
+              name.exists ? fmt::format("nothing in {} maps {}{}", name.file, needed, workers)
+                          : fmt::format("there is no jobs.json (looked for {}), and these resources need one: {}; for "
+                                        "example {}{}",
+                                        name.file, needed, example_entry(unmapped.front().text), workers));
 }
 
 Result<void> check_plugins(const asl::StateMachine& machine, const integrations::Integrations& integrations) {

@@ -14,9 +14,15 @@ namespace lockstep::service {
 /// where that is constant.
 std::vector<integrations::ResourceUse> resource_uses(const asl::StateMachine& machine);
 
-/// An error (invalid) that names each resource that nothing maps, and what this version cannot run: Distributed Map,
-/// task tokens, activities.
-Result<void> check_bindings(const asl::StateMachine& machine, const integrations::Integrations& integrations);
+/// Where a run's jobs come from, for messages.
+struct JobsName {
+  std::string file;    ///< its path; where there is none, where it was looked for
+  bool exists = true;  ///< whether there is one
+};
+/// An error (invalid) that names each resource that nothing maps, with the states that use it, what it may be a slip
+/// for, and how an entry looks where there is no file at all. `activities`: names of those whose workers take tasks.
+Result<void> check_bindings(const asl::StateMachine& machine, const integrations::Integrations& integrations,
+                            const JobsName& name, const std::vector<std::string>& activities = {});
 
 /// Whether the plugins that `machine` uses can be loaded here. The error (invalid) names the first that cannot.
 Result<void> check_plugins(const asl::StateMachine& machine, const integrations::Integrations& integrations);

@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "mpi_worker/machine.hpp"
 #include "value/time.hpp"
 
 namespace lockstep::service {
@@ -12,6 +13,16 @@ class Clock {
  public:
   virtual ~Clock() = default;
   virtual Timestamp now() const = 0;
+};
+
+/// A machine's.
+class MachineClock final : public Clock {
+ public:
+  explicit MachineClock(const worker::Machine& machine) : machine_(machine) {}
+  Timestamp now() const override { return machine_.wall_clock(); }
+
+ private:
+  const worker::Machine& machine_;
 };
 
 class SystemClock final : public Clock {

@@ -31,13 +31,17 @@ void HistoryFile::begin() {
 }
 
 void HistoryFile::on_event(const engine::Event& event, const engine::Engine& engine) {
-  const engine::Execution* execution = engine.find(event.execution);
-  if (execution == nullptr) {
+  asl::StateMachinePtr& machine = machines_[event.execution];
+  if (const engine::Execution* execution = engine.find(event.execution); machine == nullptr && execution != nullptr) {
+    machine = execution->machine;
+  }
+  follow_machine(machine, event);
+  if (machine == nullptr) {
     return;
   }
   begin();
   entry_ = first_ ? "\n" : ",\n";
-  if (engine::append_history(entry_, event, *execution->machine)) {
+  if (engine::append_history(entry_, event, *machine)) {
     first_ = false;
     std::fwrite(entry_.data(), 1, entry_.size(), file_);
   }

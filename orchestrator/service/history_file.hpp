@@ -4,8 +4,9 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <unordered_map>
 
-#include "service/service.hpp"
+#include "service/observer.hpp"
 
 namespace lockstep::service {
 
@@ -25,6 +26,8 @@ class HistoryFile final : public Observer {
   std::string path_;
   std::FILE* file_;
   std::string entry_;
+  std::unordered_map<engine::ExecutionId, asl::StateMachinePtr>
+      machines_;  // the engine may be ahead of what it is told
   bool begun_ = false;
   bool first_ = true;  // no entry is written yet
 };

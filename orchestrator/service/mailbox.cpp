@@ -1,25 +1,19 @@
 #include "service/mailbox.hpp"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <ctime>
-#include <filesystem>
-#include <nlohmann/json.hpp>
 #include <random>
+#include <span>
 #include <thread>
 
+#include "journal/files.hpp"
+#include "journal/format.hpp"
 #include "service/files.hpp"
 
 namespace lockstep::service {
-
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -29,14 +23,7 @@ constexpr std::string_view kAnswer = ".answer";
 constexpr std::size_t kMostAtOnce = 4096;
 constexpr std::size_t kLargestMessage = std::size_t{300} << 20;
 /// Answers that nobody fetched are removed after this long.
-constexpr std::time_t kStaleSeconds = 3600;
-
-constexpr std::pair<Message::Action, std::string_view> kActions[] = {
-    {Message::Action::task_success, "send-task-success"},
-    {Message::Action::task_failure, "send-task-failure"},
-    {Message::Action::task_heartbeat, "send-task-heartbeat"},
-    {Message::Action::stop, "stop"},
-    {Message::Action::redrive, "redrive"}};
+constexpr std::chrono::hours kStale{1};
 
 std::string folder_of(const std::string& run_folder) {
   return run_folder + "/mailbox";
@@ -50,95 +37,21 @@ std::string make_id() {
   return fmt::format("{:012}{:09}-{}-{:08x}", now.tv_sec, now.tv_nsec, ::getpid(), random());
 }
 
-Result<void> make_folder(const std::string& folder) {
-  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
-    return fail(ErrorKind::io, fmt::format("cannot make {}: {}", folder, std::strerror(errno)));
-  }
-  return {};
-}
-
-std::optional<std::string> text_of(const nlohmann::json& document, const char* key) {
-  const auto found = document.find(key);
-  return found != document.end() && found->is_string() ? std::optional(found->get<std::string>()) : std::nullopt;
-}
-
-/// The Input that a message asks for; an error's message is the answer.
-Result<engine::InputBody> to_input(const std::string& id, const std::string& text, engine::ExecutionId execution) {
-  const nlohmann::json document = nlohmann::json::parse(text, nullptr, false);
-  const auto refuse = [](std::string why) { return fail(ErrorKind::invalid, std::move(why)); };
-  if (!document.is_object()) {
-    return refuse("InvalidMessage: it is not a JSON object");
-  }
-  const std::string action = text_of(document, "action").value_or("");
-  const auto* known =
-      std::find_if(std::begin(kActions), std::end(kActions), [&](const auto& entry) { return entry.second == action; });
-  if (known == std::end(kActions)) {
-    return refuse(fmt::format("InvalidMessage: there is no action '{}'", action));
-  }
-  engine::AnswerTask answer;
-  answer.request = id;
-  answer.token = text_of(document, "token").value_or("");
-  answer.error = text_of(document, "error");
-  answer.cause = text_of(document, "cause");
-  switch (known->first) {
-    case Message::Action::stop:
-      return engine::StopExecution{id, execution, answer.error, answer.cause};
-    case Message::Action::redrive:
-      return engine::RedriveExecution{id, execution};
-    case Message::Action::task_success: {
-      auto output = Value::from_text(text_of(document, "output").value_or(""));
-      if (!output) {
-        return refuse(fmt::format("InvalidOutput: {}", output.error().message));
-      }
-      answer.kind = engine::AnswerTask::Kind::success;
-      answer.output = *std::move(output);
-      break;
-    }
-    case Message::Action::task_failure:
-      answer.kind = engine::AnswerTask::Kind::failure;
-      break;
-    case Message::Action::task_heartbeat:
-      answer.kind = engine::AnswerTask::Kind::heartbeat;
-      break;
-  }
-  return answer;
-}
-
 bool ends_with(std::string_view name, std::string_view suffix) {
   return name.size() > suffix.size() && name.substr(name.size() - suffix.size()) == suffix;
 }
 
 }  // namespace
 
-Result<std::string> post(const std::string& run_folder, const Message& message) {
-  std::error_code error;
-  if (!fs::exists(run_folder + "/run.json", error)) {
-    return fail(ErrorKind::occupied, fmt::format("{} holds no run", run_folder));
+Result<std::string> post(const std::string& run_folder, const Request& request, journal::FileLayer& files) {
+  if (const auto stands = files.exists(run_folder + "/run.json"); !stands || !*stands) {
+    return stands ? fail(ErrorKind::occupied, fmt::format("{} holds no run", run_folder))
+                  : tl::unexpected<Error>(stands.error());
   }
   const std::string folder = folder_of(run_folder);
-  if (const auto made = make_folder(folder); !made) {
-    return tl::unexpected<Error>(made.error());
-  }
-  nlohmann::ordered_json document;
-  for (const auto& [action, name] : kActions) {
-    if (action == message.action) {
-      document["action"] = name;
-    }
-  }
-  if (!message.token.empty()) {
-    document["token"] = message.token;
-  }
-  if (message.action == Message::Action::task_success) {
-    document["output"] = message.output;
-  }
-  for (const auto& [key, text] : {std::pair{"error", &message.error}, {"cause", &message.cause}}) {
-    if (*text) {
-      document[key] = **text;
-    }
-  }
+  TRY(files.make_folder(folder));
   const std::string id = make_id();
-  const auto written = write_file(fmt::format("{}/{}{}", folder, id, kRequest),
-                                  document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  const auto written = write_file(fmt::format("{}/{}{}", folder, id, kRequest), to_text(request), files);
   return written ? Result<std::string>(id) : tl::unexpected<Error>(written.error());
 }
 
@@ -146,10 +59,11 @@ Result<std::optional<std::string>> await_answer(const std::string& run_folder, c
                                                 std::chrono::milliseconds limit) {
   const std::string path = fmt::format("{}/{}{}", folder_of(run_folder), id, kAnswer);
   const auto end = std::chrono::steady_clock::now() + limit;
-  std::chrono::milliseconds pause{5};
+  std::chrono::milliseconds pause{1};
   while (true) {
-    if (::access(path.c_str(), F_OK) == 0) {
-      auto text = read_file(path);
+    const auto stands = TRY(journal::posix_files().exists(path));
+    if (stands) {
+      auto text = read_run_file(path);
       if (!text) {
         return tl::unexpected<Error>(text.error());
       }
@@ -164,110 +78,177 @@ Result<std::optional<std::string>> await_answer(const std::string& run_folder, c
   }
 }
 
+Result<bool> is_waiting(const std::string& run_folder, const std::string& id) {
+  return journal::posix_files().exists(fmt::format("{}/{}{}", folder_of(run_folder), id, kRequest));
+}
+
 bool withdraw(const std::string& run_folder, const std::string& id) {
   return ::unlink(fmt::format("{}/{}{}", folder_of(run_folder), id, kRequest).c_str()) == 0;
 }
 
-std::string describe(engine::Verdict verdict) {
-  switch (verdict) {
-    case engine::Verdict::accepted:
-      return std::string(kAccepted);
-    case engine::Verdict::invalid_token:
-      return "InvalidToken: Invalid Token: it is no task token of this run";
-    case engine::Verdict::task_timed_out:
-      return "TaskTimedOut: Task Timed Out: the task that the token belongs to is over";
-    case engine::Verdict::execution_does_not_exist:
-      return "ExecutionDoesNotExist: Execution Does Not Exist: it is over";
-    case engine::Verdict::execution_not_redrivable:
-      return "ExecutionNotRedrivable: only an execution that failed, timed out or was aborted can be redriven";
-  }
-  return "";
+Result<Mailbox> Mailbox::open(const std::string& run_folder, worker::Machine& machine) {
+  Mailbox mailbox(folder_of(run_folder), machine);
+  TRY(mailbox.files_->make_folder(mailbox.folder_));
+  return mailbox;
 }
 
-Result<Mailbox> Mailbox::open(const std::string& run_folder) {
-  Mailbox mailbox(folder_of(run_folder));
-  if (const auto made = make_folder(mailbox.folder_); !made) {
-    return tl::unexpected<Error>(made.error());
+void Mailbox::announce_to(const fleet::Waker& waker) {
+  if (watch_ == nullptr && machine_->has_threads()) {
+    watch_ = FolderWatch::start(folder_, std::string(kRequest), waker);
   }
-  return mailbox;
+}
+
+std::chrono::milliseconds Mailbox::longest_rest() const {
+  return watch_ != nullptr && watch_->is_alive() ? std::chrono::milliseconds(1'000) : std::chrono::milliseconds(250);
 }
 
 std::string Mailbox::path(const std::string& id, std::string_view suffix) const {
   return fmt::format("{}/{}{}", folder_, id, suffix);
 }
 
-std::vector<engine::InputBody> Mailbox::take(engine::ExecutionId execution) {
+void Mailbox::remove_stale(const std::vector<std::string>& names) {
+  const auto now = machine_->now();
+  decltype(standing_) still;
+  for (const std::string& name : names) {
+    const auto known = standing_.find(name);
+    const auto since = known == standing_.end() ? now : known->second;
+    if (now - since > kStale) {
+      static_cast<void>(files_->remove(fmt::format("{}/{}", folder_, name)));
+    } else {
+      still.emplace(name, since);
+    }
+  }
+  standing_ = std::move(still);
+}
+
+/// A message's text; nothing where it was withdrawn. An error of kind invalid: it is none, and never will be; its
+/// message is the answer.
+Result<std::optional<std::string>> Mailbox::read(const std::string& file) const {
+  const auto standing = TRY(files_->look(file));
+  if (standing == journal::Standing::nothing) {
+    return std::optional<std::string>();
+  }
+  if (standing != journal::Standing::file) {
+    return fail(ErrorKind::invalid, "InvalidMessage: it is no regular file");
+  }
+  const auto ours = files_->is_ours(file);
+  if (ours && !*ours) {
+    return fail(ErrorKind::invalid, "InvalidMessage: it is another user's");
+  }
+  const auto open = files_->open_to_read(file);
+  const auto size = open ? (*open)->size() : tl::unexpected<Error>(open.error());
+  if (!ours || !size) {
+    return tl::unexpected<Error>(ours ? size.error() : ours.error());
+  }
+  if (*size > kLargestMessage) {
+    return fail(ErrorKind::invalid, "InvalidMessage: it is too long");
+  }
+  return TRY(read_run_file(file, kLargestMessage, *files_));
+}
+
+std::vector<Incoming> Mailbox::take() {
   has_more_ = false;
-  std::vector<std::string> ids;
-  DIR* listing = ::opendir(folder_.c_str());
-  if (listing == nullptr) {
+  failed_ = false;
+  if (watch_ != nullptr) {
+    watch_->forget();
+  }
+  const auto names = files_->list(folder_);
+  // One that has vanished is not one that is empty.
+  const bool stands = names && (!names->empty() || files_->look(folder_) == journal::Standing::folder);
+  if (!stands) {
+    failed_ = true;
     return {};  // it will be there again, or the run ends by what ails the folder
   }
-  while (const dirent* entry = ::readdir(listing)) {
-    const std::string_view name = entry->d_name;
+  std::vector<std::string> ids;
+  std::vector<std::string> others;
+  for (const std::string& name : *names) {
     if (ends_with(name, kRequest)) {
-      std::string id(name.substr(0, name.size() - kRequest.size()));
+      std::string id = name.substr(0, name.size() - kRequest.size());
       if (!taken_.contains(id)) {
         ids.push_back(std::move(id));
       }
-    } else if (ends_with(name, kAnswer)) {
-      struct stat status {};
-      const std::string stale = fmt::format("{}/{}", folder_, name);
-      if (::stat(stale.c_str(), &status) == 0 && std::time(nullptr) - status.st_mtime > kStaleSeconds) {
-        ::unlink(stale.c_str());
-      }
+    } else if (ends_with(name, kAnswer) || name.ends_with(journal::kTemporary)) {
+      others.push_back(name);
     }
   }
-  ::closedir(listing);
-  std::sort(ids.begin(), ids.end());
-  std::vector<engine::InputBody> inputs;
+  remove_stale(others);
+  std::vector<Incoming> requests;
   for (const std::string& id : ids) {
-    if (inputs.size() == kMostAtOnce) {
+    if (requests.size() == kMostAtOnce) {
       has_more_ = true;
       break;
     }
-    const auto text = read_file(path(id, kRequest), kLargestMessage);
-    if (!text && text.error().kind == ErrorKind::io) {
-      continue;  // withdrawn meanwhile, or not to be read now
+    const auto text = read(path(id, kRequest));
+    if (text && !*text) {
+      continue;
     }
-    auto input = text ? to_input(id, *text, execution)
-                      : Result<engine::InputBody>(fail(ErrorKind::invalid, "InvalidMessage: it is too long"));
-    if (!input) {
-      answer(id, input.error().message);
+    auto request = text ? request_of(**text) : tl::unexpected<Error>(text.error());
+    if (!request && request.error().kind == ErrorKind::io) {
+      failed_ = true;
       continue;
     }
     taken_.insert(id);
-    inputs.push_back(*std::move(input));
+    requests.push_back({id, std::move(request)});
   }
-  return inputs;
+  return requests;
+}
+
+Result<void> Mailbox::take_back(const std::string& id) {
+  if (!taken_.contains(id)) {
+    return {};
+  }
+  const auto removed = files_->remove(path(id, kRequest));
+  return removed ? files_->sync_folder(folder_) : removed;
+}
+
+bool Mailbox::is_awaited(const std::string& id) {
+  if (!taken_.contains(id)) {
+    return false;
+  }
+  const auto stands = files_->exists(path(id, kRequest));
+  if (stands && !*stands) {
+    taken_.erase(id);
+    return false;
+  }
+  return true;
+}
+
+void Mailbox::reply(const std::string& id, const Reply& reply) {
+  if (taken_.contains(id)) {
+    answer(id, to_text(reply));
+  }
 }
 
 void Mailbox::answer(const std::string& id, const std::string& text) {
   // Nothing rests on the answer after a crash, so it is not synced: the message is answered again then.
-  const std::string temporary = path(id, ".tmp");
-  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd >= 0) {
-    const bool whole = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-    ::close(fd);
-    if (whole) {
-      ::rename(temporary.c_str(), path(id, kAnswer).c_str());
-    }
+  const std::string temporary = journal::temporary_for(path(id, kAnswer));
+  if (auto file = files_->create(temporary); file && (*file)->write(std::as_bytes(std::span(text)), 0)) {
+    static_cast<void>(files_->rename(temporary, path(id, kAnswer)));
   }
-  ::unlink(path(id, kRequest).c_str());
-  taken_.erase(id);
-  answered_.push_back(id);
+  unlinked_.push_back(id);
 }
 
 std::vector<std::string> Mailbox::settle() {
+  // A message that cannot be deleted stays taken: it must not be taken in a second time.
+  std::erase_if(unlinked_, [this](const std::string& id) {
+    if (!files_->remove(path(id, kRequest))) {
+      return false;
+    }
+    taken_.erase(id);
+    answered_.push_back(id);
+    return true;
+  });
   if (answered_.empty()) {
     return {};
   }
-  const int fd = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool synced = fd >= 0 && ::fsync(fd) == 0;
-  if (fd >= 0) {
-    ::close(fd);
+  return files_->sync_folder(folder_) ? std::exchange(answered_, {}) : std::vector<std::string>();
+}
+
+bool Mailbox::may_come_again(const std::string& id) {
+  if (!is_clear_) {
+    is_clear_ = files_->sync_folder(folder_).has_value();
   }
-  return synced ? std::exchange(answered_, {}) : std::vector<std::string>();
+  return !*is_clear_ || taken_.contains(id) || std::find(answered_.begin(), answered_.end(), id) != answered_.end();
 }
 
 }  // namespace lockstep::service

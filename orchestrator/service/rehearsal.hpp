@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "service/session.hpp"
+#include "service/plan.hpp"
 
 namespace lockstep::service {
 
@@ -20,10 +20,12 @@ struct Rehearsal {
     asl::StateId map = asl::StateId::none;
     std::uint64_t count = 0;
   };
-  std::vector<Call> calls;            ///< the first three at most
-  std::vector<Items> maps;            ///< of those Maps that are reached before any task is done
-  std::uint64_t tasks = 0;            ///< that could run at once, at the start
+  std::vector<Call> calls;     ///< the first three at most
+  std::vector<Call> problems;  ///< of the first thousand tasks, each problem once: `command` says why they would fail
+  std::vector<Items> maps;     ///< of those Maps that are reached before any task is done
+  std::uint64_t tasks = 0;     ///< that could run at once, at the start
   std::optional<std::string> ending;  ///< the line that it would print, where it needs no task
+  bool ends_well = true;              ///< unless that says that it failed
 };
 
 /// Runs the execution up to where it waits for a task or for time. Touches nothing.

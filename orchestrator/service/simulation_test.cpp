@@ -3,10 +3,16 @@
 // twice. After every Event the engine's invariants are walked; what was promised is checked at every dispatch and in
 // the end. The same seed plays the same schedule:
 //
-//   LOCKSTEP_SEED=N  plays that one;  LOCKSTEP_LONG  ten times as many
+//   LOCKSTEP_SEED=N  plays that one;  LOCKSTEP_LONG  until there were a million restarts
+//   LOCKSTEP_SIM_DUMP=FOLDER  plays a few, and leaves each there as a run folder, with effects.log (tests/checker)
+//
+// In the end it says how many processes were cut off and followed by another, what befell them, and how many states
+// were entered, also for each hour of a core.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -14,7 +20,9 @@
 #include "engine/history.hpp"
 #include "fleet/simulated_fleet.hpp"
 #include "journal/test_disk.hpp"
-#include "service/service.hpp"
+#include "service/run_folder.hpp"
+#include "service/simulation_tally.hpp"
+#include "service/test_shell.hpp"
 
 namespace lockstep::service {
 namespace {
@@ -27,7 +35,7 @@ constexpr engine::ExecutionId kExecution{1};
 /// More turns of the loop than any process needs.
 constexpr std::uint64_t kMostWaits = 50'000;
 /// Every schedule must be over after so many processes; the later ones are left alone.
-constexpr int kMostProcesses = 8;
+constexpr int kMostProcesses = 24;
 
 struct Pipeline {
   const char* name;
@@ -86,16 +94,23 @@ constexpr Pipeline kPipelines[] = {
      "[1,2,3]", true},
 };
 
+/// Restarts that all pipelines together are played for.
+constexpr std::uint64_t kRestarts = 10'000;
+constexpr std::uint64_t kRestartsLong = 1'000'000;
+
 /// What a control takes away, so that the checks must find it out.
 enum class Lie : std::uint8_t { none, file_sync, folder_sync, early_ack, lost_spool };
 
 /// What the world has seen of a run, whatever its processes have forgotten.
 struct World {
-  std::map<worker::DispatchId, worker::Outcome> spool;  // finished, not yet known to be durable in the journal
-  std::set<worker::DispatchId> begun;                   // dispatches
-  std::map<std::string, int> begins;                    // by KEY#ATTEMPT
-  std::set<std::string> finished;                       // in a spool, or durable in the journal, when a process ended
-  int excused = 0;                                      // tasks that may begin again
+  std::map<work::DispatchId, work::Outcome> spool;  // finished, not yet known to be durable in the journal
+  std::set<work::DispatchId> begun;                 // dispatches
+  std::map<std::string, int> begins;                // by KEY#ATTEMPT
+  std::set<std::string> finished;                   // in a spool, or durable in the journal, when a process ended
+  std::vector<std::string> effects;                 // as tests/checker/effects.py wants them
+  std::map<work::DispatchId, std::string> tasks;    // what these say of each dispatch
+  int losses = 0;                                   // dispatches that began again within a process
+  int excused = 0;                                  // tasks that may begin again
   int reruns = 0;
   std::vector<std::string> wrong;
 
@@ -104,13 +119,12 @@ struct World {
       wrong.push_back(what);
     }
   }
+  void note(std::string_view what, const work::DispatchId& id, Timestamp time) {
+    effects.push_back(fmt::format("{}\t{}\t{:.6f}\n", what, tasks.at(id), static_cast<double>(time.us) * 1e-6));
+  }
 };
 
 struct Killed {};
-
-worker::DispatchId to_worker(const engine::DispatchId& id) {
-  return {id.execution, id.visit, id.count};
-}
 
 /// "one-3#0" of `… task one-3#0. …`: a result or a cause says whose it is.
 std::string task_named_in(const std::string& text) {
@@ -125,6 +139,7 @@ class WatchedJournal final : public journal::Journal, public Observer {
       : world_(world), inner_(inner), random_(random), lies_(lies), durable_(inner.last()) {}
 
   void on_event(const engine::Event& event, const engine::Engine& engine) override {
+    tally().transitions += std::holds_alternative<engine::StateEntered>(event.body) ? 1 : 0;
     const std::string broken = engine.check_invariants();
     world_.expect(broken.empty(), broken);
     const engine::Execution* execution = engine.find(event.execution);
@@ -135,13 +150,13 @@ class WatchedJournal final : public journal::Journal, public Observer {
     const auto* scheduled = std::get_if<engine::TaskScheduled>(&event.body);
     const auto* again = std::get_if<engine::TaskRedispatched>(&event.body);
     if (scheduled != nullptr || again != nullptr) {
-      to_number_.push_back({static_cast<std::uint64_t>(event.execution), strand->visit(),
-                            scheduled != nullptr ? scheduled->count : again->count});
+      to_number_.push_back(
+          {event.execution, strand->id, strand->visits, scheduled != nullptr ? scheduled->count : again->count});
     }
   }
   journal::SequenceNumber append(std::vector<engine::Event>& events) override {
     const journal::SequenceNumber last = inner_.append(events);
-    for (const worker::DispatchId& id : std::exchange(to_number_, {})) {
+    for (const work::DispatchId& id : std::exchange(to_number_, {})) {
       needed_[id] = last;
     }
     return last;
@@ -158,7 +173,7 @@ class WatchedJournal final : public journal::Journal, public Observer {
   journal::SequenceNumber durable_now() const override { return lies_ ? inner_.last() : durable_; }
   std::optional<Error> failure() const override { return inner_.failure(); }
 
-  bool is_durable(const worker::DispatchId& id) const {
+  bool is_durable(const work::DispatchId& id) const {
     const auto needed = needed_.find(id);
     return needed != needed_.end() && needed->second <= inner_.durable_now();
   }
@@ -169,8 +184,8 @@ class WatchedJournal final : public journal::Journal, public Observer {
   std::mt19937_64& random_;
   bool lies_;
   journal::SequenceNumber durable_;
-  std::vector<worker::DispatchId> to_number_;
-  std::map<worker::DispatchId, journal::SequenceNumber> needed_;
+  std::vector<work::DispatchId> to_number_;
+  std::map<work::DispatchId, journal::SequenceNumber> needed_;
 };
 
 /// A simulated fleet whose workers keep a spool (without a journal, as in Express runs: none), and in which things go
@@ -181,7 +196,7 @@ class FaultyFleet final : public fleet::Fleet, public Clock {
       : world_(world), random_(random), journal_(journal), inner_(settings(), 1 + random() % 4, random(), start) {
     for (const integrations::Job& job : jobs()) {
       inner_.script(job.resource,
-                    [this](const worker::Task& task, fleet::DispatchRandom& dice) { return act(task, dice); });
+                    [this](const work::Task& task, fleet::DispatchRandom& dice) { return act(task, dice); });
     }
   }
 
@@ -206,7 +221,7 @@ class FaultyFleet final : public fleet::Fleet, public Clock {
   /// The workers have lost rank 0: what ends in their last moments still gets into the spool.
   void outlive(std::chrono::microseconds time) {
     inner_.advance(time);
-    std::vector<worker::Outcome> outcomes;
+    std::vector<work::Outcome> outcomes;
     inner_.wait(0us, fleet::Waker(), outcomes);
     spool(outcomes);
   }
@@ -214,14 +229,14 @@ class FaultyFleet final : public fleet::Fleet, public Clock {
   Timestamp now() const override { return inner_.now(); }
   std::size_t slots() const override { return inner_.slots(); }
   std::size_t room() const override { return inner_.room(); }
-  void dispatch(worker::Task task) override {
+  void add_jobs(std::vector<work::Job> jobs) override { inner_.add_jobs(std::move(jobs)); }
+  void dispatch(work::Task task) override {
     world_.expect(journal_ == nullptr || journal_->is_durable(task.id),
                   "a task was dispatched before that was durable");
     inner_.dispatch(std::move(task));
   }
-  void cancel(const worker::DispatchId& id) override { inner_.cancel(id); }
-  void wait(std::chrono::microseconds limit, const fleet::Waker& waker,
-            std::vector<worker::Outcome>& outcomes) override {
+  void cancel(const work::DispatchId& id) override { inner_.cancel(id); }
+  void wait(std::chrono::microseconds limit, const fleet::Waker& waker, std::vector<work::Outcome>& outcomes) override {
     if (++waits_ == when_) {
       happen_();
     }
@@ -232,10 +247,12 @@ class FaultyFleet final : public fleet::Fleet, public Clock {
     if (slots_change_ && random_() % 16 == 0) {
       world_.excused += static_cast<int>(inner_.slots());
       inner_.set_slots(1 + random_() % 4);
+      ++tally().lost_ranks;
     }
     inner_.wait(limit, waker, outcomes);
     spool(outcomes);
     if (!outcomes.empty() && random_() % 4 == 0) {
+      ++tally().repeated;
       outcomes.push_back(outcomes[random_() % outcomes.size()]);  // told twice: the second must change nothing
     }
   }
@@ -250,17 +267,21 @@ class FaultyFleet final : public fleet::Fleet, public Clock {
   }
 
   /// A worker begins a task.
-  fleet::Act act(const worker::Task& task, fleet::DispatchRandom& dice) {
+  fleet::Act act(const work::Task& task, fleet::DispatchRandom& dice) {
     const Node& input = task.input.node();
     const std::string key(input.find("key")->as_string());
     const std::string name = fmt::format("{}#{}", key, task.attempt);
     world_.expect(!world_.finished.contains(name), name + " had finished, and began again");
     world_.reruns += ++world_.begins[name] > 1 ? 1 : 0;
-    world_.begun.insert(task.id);
+    world_.losses += world_.begun.insert(task.id).second ? 0 : 1;
+    world_.tasks[task.id] =
+        fmt::format("{}\t{}\t{}\t{}\t{:x}", task.execution_name, task.state_name,
+                    task.item_index < 0 ? "-" : std::to_string(task.item_index), task.attempt, task.id.place());
+    world_.note("start", task.id, inner_.now());
     fleet::Act done;
     done.duration = dice.between(0us, 1500ms);
     if (static_cast<std::int64_t>(task.attempt) < input.find("fails")->as_integer()) {
-      done.kind = worker::OutcomeKind::failed;
+      done.kind = work::OutcomeKind::failed;
       done.error = "Flaky";
       done.cause = fmt::format("task {}.", name);
     } else {
@@ -269,10 +290,13 @@ class FaultyFleet final : public fleet::Fleet, public Clock {
     return done;
   }
 
-  void spool(const std::vector<worker::Outcome>& outcomes) {
-    for (const worker::Outcome& outcome : outcomes) {
-      if (journal_ != nullptr && outcome.kind != worker::OutcomeKind::cancelled) {
+  void spool(const std::vector<work::Outcome>& outcomes) {
+    for (const work::Outcome& outcome : outcomes) {
+      if (journal_ != nullptr && outcome.kind != work::OutcomeKind::cancelled) {
         world_.spool.insert_or_assign(outcome.id, outcome);
+      }
+      if (outcome.kind == work::OutcomeKind::succeeded) {
+        world_.note("end", outcome.id, outcome.ended);
       }
     }
   }
@@ -323,9 +347,11 @@ class Schedule {
     int processes = 0;
     while (!over_ && world_.wrong.empty() && processes < kMostProcesses) {
       const bool undisturbed = expected == nullptr || processes == kMostProcesses - 1;
-      run_process(undisturbed ? Fate::undisturbed : static_cast<Fate>(random_() % 5));
+      tally().restarts += processes > 0 && !stopped_ ? 1 : 0;
+      run_process(undisturbed ? Fate::undisturbed : draw_fate());
       ++processes;
     }
+    ++tally().schedules;
     world_.expect(over_ || !world_.wrong.empty(), "it never came to its end");
     if (!world_.wrong.empty() || expected == nullptr) {
       return;
@@ -340,8 +366,43 @@ class Schedule {
         world_.expect(begins == 1, name + " began twice");
       }
     } else {
-      world_.expect(result_.history == expected->history, "the history is another");
+      if (result_.history != expected->history) {
+        std::vector<std::string> more;
+        std::vector<std::string> less;
+        std::set_difference(result_.history.begin(), result_.history.end(), expected->history.begin(),
+                            expected->history.end(), std::back_inserter(more));
+        std::set_difference(expected->history.begin(), expected->history.end(), result_.history.begin(),
+                            result_.history.end(), std::back_inserter(less));
+        world_.expect(false, fmt::format("the history is another; more: {}; less: {}", fmt::join(more, " "),
+                                         fmt::join(less, " ")));
+      }
     }
+  }
+
+  /// Leaves the run in a folder, as a real one would have left it.
+  void dump(const std::string& path) const {
+    RunRequest request;
+    request.definition = pipeline_.definition;
+    request.input = pipeline_.input;
+    request.jobs = R"({"jobs":[{"resource":"job:work","exec":["work"]},
+      {"resource":"job:once","exec":["work"],"interrupted":"fail"}]})";
+    request.name = "night";
+    request.type = "STANDARD";
+    request.limits = "hpc";
+    const auto folder = RunFolder::at(path);
+    ASSERT_TRUE(folder && folder->keep(request));
+    for (const std::string& file : disk_->paths()) {
+      const std::filesystem::path copy = path + file.substr(file.find('/'));
+      std::filesystem::create_directories(copy.parent_path());
+      const std::vector<std::byte> bytes = disk_->contents(file);
+      std::ofstream(copy, std::ios::binary)
+          .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    }
+    std::ofstream effects(path + "/effects.log");
+    for (const std::string& line : world_.effects) {
+      effects << line;
+    }
+    std::ofstream(path + "/losses") << world_.losses << '\n';
   }
 
   const std::vector<std::string>& wrong() const { return world_.wrong; }
@@ -350,12 +411,23 @@ class Schedule {
  private:
   enum class Fate : std::uint8_t { undisturbed, power_loss, killed, disk_error, signalled };
 
+  /// Most are cut off.
+  Fate draw_fate() {
+    constexpr Fate kFates[] = {Fate::undisturbed, Fate::power_loss, Fate::power_loss, Fate::power_loss,
+                               Fate::killed,      Fate::killed,     Fate::killed,     Fate::disk_error,
+                               Fate::disk_error,  Fate::signalled};
+    return kFates[random_() % std::size(kFates)];
+  }
+
   void run_process(Fate fate) {
+    stopped_ = false;
+    std::uint64_t fault_at = UINT64_MAX;
     if (fate == Fate::power_loss || fate == Fate::disk_error) {
       const auto fault = fate == Fate::power_loss ? SimulatedDisk::Fault::power_off
                          : random_() % 2 == 0     ? SimulatedDisk::Fault::io_error
                                                   : SimulatedDisk::Fault::no_space;
-      disk_->fail_at(disk_->operations() + random_() % 60, fault);
+      fault_at = disk_->operations() + random_() % 40;
+      disk_->fail_at(fault_at, fault);
     }
     std::unique_ptr<SimulatedDisk> after;
     bool failed = false;
@@ -367,6 +439,9 @@ class Schedule {
       } else if (fate != Fate::power_loss && fate != Fate::disk_error) {
         world_.expect(false, "it cannot be recovered: " + run.error().message);
       }
+    }
+    if (disk_->operations() > fault_at) {
+      ++(fate == Fate::power_loss ? tally().power_losses : tally().disk_errors);
     }
     if (after == nullptr) {
       constexpr CrashPolicy kExits[] = {CrashPolicy::all, CrashPolicy::none};
@@ -399,36 +474,42 @@ class Schedule {
     StopRequest stop;
     fleet::Waker waker;
     if (fate == Fate::killed) {
-      fleet.at(1 + random_() % 100, [&] {
+      fleet.at(1 + random_() % 16, [&] {
+        ++tally().kills;
         after = disk_->crash(CrashPolicy::all, random_);
         throw Killed();
       });
     } else if (fate == Fate::signalled) {
-      fleet.at(1 + random_() % 100, [&] { stop.signal = 15; });
+      fleet.at(1 + random_() % 30, [&] {
+        ++tally().signals;
+        stop.signal = 15;
+      });
     }
     if (!pipeline_.once && random_() % 2 == 0) {
       fleet.let_slots_change();
     }
-    Service::Parts parts{run.engine, journal, fleet, integrations_, fleet, waker, stop};
-    parts.observer = &journal;
-    parts.seed = random_();
-    parts.express = pipeline_.express;
     journal::SequenceNumber next_checkpoint = run.journal->last() + random_() % 50;
-    if (!pipeline_.express) {
-      parts.between_inputs = [&] {
-        if (run.journal->last() >= next_checkpoint) {
-          next_checkpoint = run.journal->last() + 5 + random_() % 100;
-          static_cast<void>(run.checkpointer->take(run.engine));
-        }
-      };
-    }
-    Service service(parts);
+    FleetPerformer::Parts jobs{run.engine, fleet, integrations_, fleet, waker, stop};
+    jobs.observer = &journal;
+    jobs.last_words = [this](const auto& open) { return last_words(open); };
+    jobs.taken_in = [this] { world_.spool.clear(); };
+    TestShell shell({jobs, journal, [&](Loop::Parts& loop) {
+                       loop.seed = random_();
+                       if (!pipeline_.express) {
+                         loop.between_inputs = [&] {
+                           if (run.journal->last() >= next_checkpoint) {
+                             next_checkpoint = run.journal->last() + 5 + random_() % 100;
+                             static_cast<void>(run.checkpointer->take(run.engine));
+                           }
+                         };
+                       }
+                     }});
     bool good = false;
     try {
-      const Result<RunEnd> end =
-          run.engine.find(kExecution) == nullptr ? service.run(start()) : service.resume(interruption(run));
+      const Result<RunEnd> end = run.engine.find(kExecution) == nullptr ? shell.run(start()) : shell.resume();
       good = end.has_value();
       if (good && end->interrupted) {
+        stopped_ = true;
         world_.expect(fate == Fate::signalled, "it stopped though nobody asked for that");
         good = run.journal->sync().has_value() && (pipeline_.express || run.checkpointer->take(run.engine).has_value());
       } else if (good) {
@@ -446,39 +527,37 @@ class Schedule {
   }
 
   engine::StartExecution start() const {
-    auto identity = std::make_shared<engine::Identity>();
-    identity->name = "night";
-    return {kExecution, identity, machine_, Value::from_text(pipeline_.input).value()};
+    auto identity = std::make_shared<engine::Identity>("night");
+    engine::Origin origin;
+    origin.type = pipeline_.express ? engine::ExecutionType::express : engine::ExecutionType::standard;
+    return {kExecution, identity, machine_, Value::from_text(pipeline_.input).value(), origin};
   }
 
-  /// What was out when the last process ended, and what the spool says of it.
-  Interruption interruption(const journal::TestRun& run) {
-    Interruption found;
-    found.execution = kExecution;
+  /// What the spool says of what was out when the last process ended.
+  Result<LastWords> last_words(const std::vector<engine::DispatchTask>& open) {
+    LastWords said;
     if (!pipeline_.express) {
       remember_finished();
     }
-    for (const engine::OpenTask& task : engine::open_tasks(*run.engine.find(kExecution))) {
-      const worker::DispatchId id = to_worker(task.id);
-      found.tasks.push_back(task.id);
+    for (const engine::DispatchTask& task : open) {
+      const work::DispatchId id = task.id;
       if (world_.begun.contains(id)) {
-        found.begun.insert(id);
+        said.begun.insert(id);
       }
       if (const auto outcome = world_.spool.find(id); outcome != world_.spool.end() && lie_ != Lie::lost_spool) {
-        found.finished.emplace(id, outcome->second);
+        said.finished.emplace(id, outcome->second);
       } else {
         ++world_.excused;
       }
     }
-    found.taken_in = [this] { world_.spool.clear(); };
-    return found;
+    return said;
   }
 
   /// What now may never begin again: it is in the spool, or the journal has its end.
   void remember_finished() {
     for (const auto& [id, outcome] : world_.spool) {
       world_.finished.insert(
-          task_named_in(outcome.kind == worker::OutcomeKind::succeeded ? outcome.result.to_text() : outcome.cause));
+          task_named_in(outcome.kind == work::OutcomeKind::succeeded ? outcome.result.to_text() : outcome.cause));
     }
     const auto events = journal::read_all(*disk_);
     world_.expect(events.has_value(), "the journal cannot be read");
@@ -514,6 +593,7 @@ class Schedule {
   World world_;
   Timestamp now_{1'700'000'000'000'000};
   bool over_ = false;
+  bool stopped_ = false;  // the last process, by a signal
   Came result_;
 };
 
@@ -529,6 +609,9 @@ class Simulation : public testing::TestWithParam<Pipeline> {
     }
     Schedule schedule(GetParam(), seed, lie);
     schedule.play(&*expected_);
+    if (const char* dumps = std::getenv("LOCKSTEP_SIM_DUMP"); dumps != nullptr && !GetParam().express) {
+      schedule.dump(fmt::format("{}/{}, seed {}", dumps, GetParam().name, seed));
+    }
     return schedule.wrong().empty() ? "" : schedule.wrong().front();
   }
   int count_wrong(Lie lie) {
@@ -546,8 +629,11 @@ class Simulation : public testing::TestWithParam<Pipeline> {
 TEST_P(Simulation, EveryScheduleEndsAsIfNothingHadHappened) {
   const char* chosen = std::getenv("LOCKSTEP_SEED");
   const std::uint64_t first = chosen != nullptr ? std::strtoull(chosen, nullptr, 10) : 1;
-  const std::uint64_t count = chosen != nullptr ? 1 : std::getenv("LOCKSTEP_LONG") != nullptr ? 5'000 : 350;
-  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+  const std::uint64_t all = std::getenv("LOCKSTEP_LONG") != nullptr ? kRestartsLong : kRestarts;
+  constexpr std::uint64_t kDumped = 100;
+  const std::uint64_t most = std::getenv("LOCKSTEP_SIM_DUMP") != nullptr ? kDumped : all;
+  const std::uint64_t enough = tally().restarts + most / std::size(kPipelines) + 1;
+  for (std::uint64_t seed = first; seed == first || (chosen == nullptr && tally().restarts < enough); ++seed) {
     const std::string wrong = play(seed);
     ASSERT_EQ(wrong, "") << "with LOCKSTEP_SEED=" << seed;
   }

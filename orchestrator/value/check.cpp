@@ -3,6 +3,7 @@
 #include <array>
 
 #include "fmt/format.h"
+#include "value/utf8.hpp"
 #include "value/value.hpp"
 
 namespace lockstep {
@@ -240,33 +241,11 @@ class Checker {
     return true;
   }
 
-  /// One character beyond ASCII; at_ moves behind it. Overlong forms, surrogates and what lies beyond U+10FFFF are
-  /// refused.
+  /// One character beyond ASCII; at_ moves behind it.
   bool utf8() {
-    const auto byte = [this](int i) -> unsigned { return i < end_ - at_ ? static_cast<unsigned char>(at_[i]) : 0U; };
-    const auto follows = [&](int i) { return (byte(i) & 0xC0U) == 0x80U; };
-    const unsigned c = byte(0);
-    if (c >= 0xC2 && c <= 0xDF && follows(1)) {
-      at_ += 2;
-      return true;
-    }
-    if (c >= 0xE0 && c <= 0xEF && follows(1) && follows(2)) {
-      const unsigned second = byte(1);
-      if ((c == 0xE0 && second < 0xA0) || (c == 0xED && second > 0x9F)) {
-        return false;
-      }
-      at_ += 3;
-      return true;
-    }
-    if (c >= 0xF0 && c <= 0xF4 && follows(1) && follows(2) && follows(3)) {
-      const unsigned second = byte(1);
-      if ((c == 0xF0 && second < 0x90) || (c == 0xF4 && second > 0x8F)) {
-        return false;
-      }
-      at_ += 4;
-      return true;
-    }
-    return false;
+    const std::size_t length = character_length({at_, static_cast<std::size_t>(end_ - at_)});
+    at_ += length;
+    return length > 0;
   }
 
   static bool is_word(char c) {

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <tl/expected.hpp>
+#include <type_traits>
 #include <utility>
 
 namespace lockstep {
@@ -33,4 +34,28 @@ inline tl::unexpected<Error> fail(ErrorKind kind, std::string message) {
   return tl::unexpected<Error>(Error{kind, std::move(message)});
 }
 
+/// What a Result that did not fail holds, moved out: half of TRY.
+template <class R>
+constexpr auto value_of(R&& result) {
+  if constexpr (!std::is_void_v<typename std::remove_cvref_t<R>::value_type>) {
+    return *std::forward<R>(result);
+  }
+}
+
 }  // namespace lockstep
+
+/// The value of a Result; where it failed, the function that says TRY returns its Error instead:
+///
+///     auto file = TRY(files.open(path));  // a File, moved out of the Result
+///     TRY(file->sync());                  // nothing to keep
+///
+/// Stands alone or right of `=`, never inside a larger expression: what that has made by then would not be destroyed.
+/// A statement expression, as GCC and Clang have it.
+#define TRY(...)                                                              \
+  __extension__({                                                             \
+    auto result_ = (__VA_ARGS__);                                             \
+    if (!result_) {                                                           \
+      return ::tl::unexpected<::lockstep::Error>(std::move(result_).error()); \
+    }                                                                         \
+    ::lockstep::value_of(std::move(result_));                                 \
+  })

@@ -3,13 +3,12 @@
 #include <charconv>
 #include <cmath>
 
+#include "value/quote.hpp"
 #include "value/text.hpp"
 
 namespace lockstep {
 
 namespace {
-
-constexpr char kHex[] = "0123456789ABCDEF";
 
 int decimal_digits(std::int64_t value) {
   std::uint64_t magnitude = value < 0 ? 0 - static_cast<std::uint64_t>(value) : static_cast<std::uint64_t>(value);
@@ -254,6 +253,10 @@ void append_json(std::string& out, const Node& node) {
 }
 
 void append_json_string(std::string& out, std::string_view text) {
+  append_json_string(out, text, "0123456789ABCDEF");
+}
+
+void append_json_string(std::string& out, std::string_view text, const char* hex) {
   out += '"';
   std::size_t done = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -296,7 +299,7 @@ void append_json_string(std::string& out, std::string_view text) {
         }
         out += "\\u";
         for (int shift = 12; shift >= 0; shift -= 4) {
-          out += kHex[(unit >> shift) & 0xF];
+          out += hex[(unit >> shift) & 0xF];
         }
       }
     }

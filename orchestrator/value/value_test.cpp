@@ -7,6 +7,7 @@
 
 #include "value/builder.hpp"
 #include "value/time.hpp"
+#include "value/utf8.hpp"
 
 namespace lockstep {
 namespace {
@@ -316,6 +317,18 @@ TEST(Time, ReadsTimestampsAsAwsDoes) {
   }
   EXPECT_EQ(format_timestamp({1709208000123456}), "2024-02-29T12:00:00.123Z");
   EXPECT_EQ(format_timestamp({-1}), "1969-12-31T23:59:59.999Z");
+}
+
+TEST(Utf8, ABadByteIsFoundWhereverItStands) {
+  const std::string good = "0123456789\xC3\xA9 and more";
+  EXPECT_TRUE(is_utf8(good));
+  EXPECT_TRUE(is_utf8(""));
+  for (std::size_t i = 0; i < good.size(); ++i) {
+    std::string bad = good;
+    bad[i] = '\xFF';
+    EXPECT_FALSE(is_utf8(bad)) << i;
+    EXPECT_EQ(is_utf8(good.substr(0, i)), i != 11) << i;
+  }
 }
 
 }  // namespace

@@ -134,8 +134,7 @@ void checkpoint(const std::string& folder) {
     auto run = open(live);
     engine::Step step;
     for (std::uint64_t i = 1; i <= kExecutions; ++i) {
-      auto identity = std::make_shared<engine::Identity>();
-      identity->name = fmt::format("execution-{}", i);
+      auto identity = std::make_shared<engine::Identity>(fmt::format("execution-{}", i));
       step.clear();
       live.handle({Timestamp{1}, i,
                    engine::StartExecution{engine::ExecutionId{i}, identity, machine,

@@ -1,7 +1,10 @@
 """What survives: resume, drain, redrive, stop, and answers to task tokens, with the real binary."""
+import glob
 import json
 import os
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,7 +12,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from lockstep_case import LOCKSTEP, LockstepCase
+from lockstep_case import LOCKSTEP, LockstepCase, is_running
 
 CALLBACK = "arn:aws:states:::lambda:invoke.waitForTaskToken"
 
@@ -17,14 +20,17 @@ CALLBACK = "arn:aws:states:::lambda:invoke.waitForTaskToken"
 class DurableCase(LockstepCase):
     """Starts runs in the background, kills them, and goes on with them."""
 
+    processes = ()
+
     def prepare(self, definition, jobs, input=None):
         self.write("machine.asl.json", definition)
         self.write("jobs.json", {"jobs": jobs})
         self.input = ["--input", json.dumps(input)] if input is not None else []
         self.processes = []
-        self.addCleanup(self.kill_all)
 
     def begin(self, *arguments, command="run"):
+        if "--fresh" in arguments:
+            self.begin_afresh()
         head = ["run", "machine.asl.json", *self.input] if command == "run" else [command]
         process = subprocess.Popen([LOCKSTEP, *head, "--dir", "run", *arguments], cwd=self.folder, text=True,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
@@ -36,7 +42,7 @@ class DurableCase(LockstepCase):
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
-    def kill_all(self):
+    def end_all(self):
         for process in self.processes:
             if process.poll() is None:
                 self.kill(process)
@@ -46,13 +52,6 @@ class DurableCase(LockstepCase):
         while not condition():
             self.assertLess(time.monotonic(), deadline, "it does not happen")
             time.sleep(0.02)
-
-    def lines(self, name):
-        try:
-            with open(self.path(name)) as file:
-                return file.read().splitlines()
-        except FileNotFoundError:
-            return []
 
     def finish(self, process):
         out, err = process.communicate(timeout=120)
@@ -210,7 +209,7 @@ class Resumes(DurableCase):
                     % self.path("log"))
         self.prepare(self.task("job:sim"), [{"resource": "job:sim", "exec": ["./sim.sh"]}])
         process = self.begin()
-        time.sleep(0.8)
+        self.wait_for(lambda: glob.glob(self.path("run/tasks/*/step")))
         self.kill(process)
         status, out, err = self.finish(self.begin(command="resume"))
         self.assertEqual((status, out), (0, "10\n"), err)
@@ -277,24 +276,26 @@ class Resumes(DurableCase):
 
 
 class Owners(DurableCase):
-    def test_an_owner_that_was_stopped_and_taken_over_changes_nothing_when_it_goes_on(self):
+    def test_an_owner_that_stands_still_is_ended_by_who_takes_over(self):
         """About 35 s: so long it must stand still."""
-        self.script("first.sh", "echo first >> log; sleep 3; echo 1")
+        self.script("first.sh", "echo $$ > pid; echo first >> log; [ -e go ] || sleep 300; echo 1")
         self.script("second.sh", "echo second >> log; echo 2")
         self.prepare({"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "job:a", "Next": "B"}, "B": {"Type": "Task", "Resource": "job:b", "End": True}}},
                      [{"resource": "job:a", "exec": ["./first.sh"]}, {"resource": "job:b", "exec": ["./second.sh"]}])
         old = self.begin()
         self.wait_for(lambda: self.lines("log"))
+        task = int(self.lines("pid")[0])
+        self.write("go", "")
         os.kill(old.pid, signal.SIGSTOP)
         status, out, err = self.finish(self.begin("--takeover", command="resume"))
         self.assertEqual((status, out), (0, "2\n"), err)
         before = self.history()
         log = self.lines("log")
         self.assertEqual(log, ["first", "first", "second"])
-        os.kill(old.pid, signal.SIGCONT)
-        status, out, err = self.finish(old)
-        self.assertEqual((status, out), (73, ""), err)
-        self.assertIn("another Lockstep", err)
+        self.assertIn("was ended: host", err)
+        self.finish(old)
+        self.assertEqual(old.returncode, -signal.SIGKILL)
+        self.assertFalse(is_running(task), "and its task with it")
         self.assertEqual((self.history(), self.lines("log")), (before, log))
         self.assertEqual(self.lockstep("fsck", "--dir", "run").status, 0)
 
@@ -304,7 +305,8 @@ class Drains(DurableCase):
         self.script("t.sh", "read x; echo begin $x >> log; sleep 1; echo end $x >> log; echo $x")
         machine = {"StartAt": "M", "States": {"M": {"Type": "Map", "End": True, "ItemProcessor": {
             "StartAt": "T", "States": {"T": {"Type": "Task", "Resource": "job:t", "End": True}}}}}}
-        for number, extra in ((signal.SIGTERM, []), (signal.SIGINT, []), (signal.SIGUSR1, []), (signal.SIGTERM, ["--ranks", "3"])):
+        for number, extra in ((signal.SIGTERM, []), (signal.SIGINT, []), (signal.SIGUSR1, []), (signal.SIGHUP, []), (signal.SIGTERM, ["--ranks", "3"]),
+                              (signal.SIGHUP, ["--ranks", "3"])):
             with self.subTest(number=number, extra=extra):
                 self.prepare(machine, [{"resource": "job:t", "exec": ["./t.sh"]}], [1, 2, 3, 4, 5])
                 process = self.begin("--fresh", "--slots", "1", *extra)
@@ -346,6 +348,9 @@ class Drains(DurableCase):
         time.sleep(0.5)
         process.send_signal(signal.SIGTERM)
         time.sleep(0.3)
+        process.send_signal(signal.SIGTERM)  # passed on by somebody: still the same request
+        process.send_signal(signal.SIGINT)
+        time.sleep(2)
         self.assertIsNone(process.poll())
         process.send_signal(signal.SIGTERM)
         status, _, _ = self.finish(process)
@@ -395,6 +400,18 @@ class Redrives(DurableCase):
         self.assertEqual((status, out), (65, ""))
         self.assertIn("succeeded", err)
 
+    def test_one_whose_history_is_full_is_refused_and_stays_as_it_is(self):
+        self.prepare({"StartAt": "C", "States": {
+            "C": {"Type": "Choice", "Choices": [{"Variable": "$.end", "IsPresent": True, "Next": "E"}], "Default": "P"},
+            "P": {"Type": "Pass", "Next": "C"}, "E": {"Type": "Succeed"}}}, [])
+        self.assertEqual(self.finish(self.begin("--limits", "aws"))[0], 1)
+        result = self.lines("run/result.json")
+        status, out, err = self.finish(self.begin(command="redrive"))
+        self.assertEqual((status, out), (65, ""), err)
+        self.assertIn("its history has 25000 of 25000 events", err)
+        self.assertEqual(self.lines("run/result.json"), result)
+        self.assertEqual(self.lockstep("status", "--dir", "run", "--json").value["status"], "FAILED")
+
     def test_a_stopped_run_can_be_redriven(self):
         self.script("t.sh", "echo begin >> log; [ -e go ] || exec sleep 300; echo 1")
         self.prepare(self.task("job:t"), [{"resource": "job:t", "exec": ["./t.sh"]}])
@@ -407,6 +424,105 @@ class Redrives(DurableCase):
         self.write("go", "")
         status, out, err = self.finish(self.begin(command="redrive"))
         self.assertEqual((status, out), (0, "1\n"), err)
+
+
+class Redefinitions(DurableCase):
+    """Redrives with another definition."""
+
+    def check_runs(self):
+        """The checker knows one definition for all of a history."""
+
+    def two(self, broken, **more):
+        return {"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "job:a", "Next": "B"},
+                                           "B": {"Type": "Task", "Resource": broken, "End": True}, **more}}
+
+    def fail_first(self):
+        """A run whose second state was wrong, and the definition mended."""
+        self.script("a.sh", "echo a >> log; echo 1")
+        self.prepare(self.two("job:broken"), [{"resource": "job:a", "exec": ["./a.sh"]}, {"resource": "job:broken", "exec": ["false"]},
+                                              {"resource": "job:b", "exec": ["sh", "-c", "read x; echo $((x + 10))"]}])
+        self.assertEqual(self.finish(self.begin())[0], 1)
+        return self.write("mended.asl.json", {"StartAt": "Z", "States": {"Z": {"Type": "Pass", "Next": "A"}, **self.two("job:b")["States"]}})
+
+    def test_goes_on_with_it_and_keeps_it(self):
+        mended = self.fail_first()
+        for extra in ([], ["--ranks", "2"]):
+            with self.subTest(extra):
+                status, out, err = self.finish(self.begin("--definition", "mended.asl.json", *extra, command="redrive"))
+                self.assertEqual((status, out), (0, "11\n"), err)
+                self.assertIn("from here on the run takes its definition from %s (line 1: there `" % mended, err)
+                self.assertEqual(self.lines("log"), ["a"], "what had succeeded did not run again")
+                with open(mended) as given, open(self.path("run/definition.json")) as kept:
+                    self.assertEqual(kept.read(), given.read())
+                self.assertEqual(self.lockstep("status", "run", "--json").value["status"], "SUCCEEDED")
+                self.assertNotIn("has changed", self.lockstep("status", "run").out)
+                names = [event["stateEnteredEventDetails"]["name"] for event in self.history() if "stateEnteredEventDetails" in event]
+                self.assertEqual(names, ["A", "B"], "B is entered once")
+                self.assertEqual([(row["state"], row["status"]) for row in map(json.loads, self.lockstep("export", "--jsonl", "run").out.splitlines())],
+                                 [("A", "SUCCEEDED"), ("B", "FAILED"), ("B", "SUCCEEDED")])
+                self.assertIn("job:b", self.lockstep("explain", "run", "B").out)
+                self.assertEqual(self.lockstep("run", "mended.asl.json", "--dir", "run").out, "11\n", "it is this run's")
+                self.assertEqual(self.lockstep("resume", "run", "--quiet").out, "11\n")
+                shutil.rmtree(self.path("run"))
+                os.remove(self.path("log"))
+                self.assertEqual(self.finish(self.begin())[0], 1)
+
+    def test_a_crash_leaves_either_and_resume_goes_on_with_what_the_journal_says(self):
+        self.fail_first()
+        with open(self.path("run/definition.json")) as file:
+            old = file.read()
+        new = self.write("waits.asl.json", self.two("job:slow"))
+        self.script("slow.sh", "echo slow >> log; [ -e go ] || exec sleep 300; echo 5")
+        self.write("more.json", {"jobs": [{"resource": "job:a", "exec": ["./a.sh"]}, {"resource": "job:broken", "exec": ["false"]},
+                                          {"resource": "job:slow", "exec": ["./slow.sh"]}]})
+        process = self.begin("--definition", "waits.asl.json", "--jobs", "more.json", command="redrive")
+        self.wait_for(lambda: "slow" in self.lines("log"))
+        self.kill(process)
+        self.write("run/definition.json", old)  # as where the crash came first
+        self.write("go", "")
+        refused = self.lockstep("redrive", "run", "--definition", self.write("other.asl.json", self.two("job:a")))
+        self.assertEqual((refused.status, refused.out), (65, ""))
+        self.assert_one_line(refused.err, "has not ended", "lockstep stop --dir ")
+        status, out, err = self.finish(self.begin(command="resume"))
+        self.assertEqual((status, out), (0, "5\n"), err)
+        with open(self.path("run/definition.json")) as kept, open(new) as given:
+            self.assertEqual(kept.read(), given.read())
+
+    def test_what_does_not_fit_is_refused_and_nothing_is_lost(self):
+        self.fail_first()
+        without_b = self.write("without.asl.json", {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}})
+        before = self.history()
+        for definition, parts in ((without_b, ("the state 'A' was a Task and is a Pass", "the state 'B' is not there any more")),
+                                  (self.write("bad.asl.json", {"StartAt": "A", "States": {}}), ("bad.asl.json",)),
+                                  (self.write("job.asl.json", self.two("job:nobody")), ("job:nobody", "state 'B'"))):
+            refused = self.lockstep("redrive", "run", "--definition", definition, "--quiet")
+            self.assertEqual((refused.status, refused.out), (65, ""), refused.err)
+            for part in parts:
+                self.assertIn(part, refused.err)
+        self.assertEqual(self.lockstep("resume", "run", "--quiet").value["status"], "FAILED")
+        self.assertEqual(self.history(), before)
+        with open(self.path("run/definition.json")) as kept:
+            self.assertEqual(json.load(kept), self.two("job:broken"))
+        status, out, err = self.finish(self.begin("--definition", "mended.asl.json", command="redrive"))
+        self.assertEqual((status, out), (0, "11\n"), err)
+
+    def test_the_command_that_is_told_takes_the_mended_one(self):
+        self.fail_first()
+        self.write("machine.asl.json", self.two("job:b"))
+        for command in ("status", "resume", "redrive"):
+            told = self.lockstep(command, "run")
+            text = told.out + told.err
+            self.assertIn(self.path("machine.asl.json") + " has changed", text)
+            line = re.search(r"to go on with the new one: lockstep (redrive [^;\n]*)", text)
+            self.assertIsNotNone(line, text)
+        done = self.lockstep(*shlex.split(line.group(1)))
+        self.assertEqual((done.status, done.out), (0, "11\n"), done.err)
+
+    def test_an_empty_option(self):
+        self.fail_first()
+        refused = self.lockstep("redrive", "run", "--definition", "")
+        self.assertEqual(refused.status, 2)
+        self.assert_one_line(refused.err, "--definition is given, but empty")
 
 
 class Mailboxes(DurableCase):
@@ -440,6 +556,28 @@ class Mailboxes(DurableCase):
         late = self.send("success", token, "--task-output", "1")
         self.assertEqual(late.status, 65)
         self.assertIn("TaskTimedOut", late.err)
+
+    def test_a_token_is_valid_whoever_holds_the_run_and_no_two_are_equal(self):
+        self.script("ask.sh", "read x; echo \"$x\" >> log")
+        task = self.callback()["States"]["T"]
+        self.prepare({"StartAt": "M", "States": {"M": {"Type": "Map", "End": True, "ItemProcessor": {
+            "StartAt": "A", "States": {"A": task}}}}}, [{"resource": "f", "exec": ["./ask.sh"]}], [1, 2, 3])
+        process = self.begin()
+        self.wait_for(lambda: len(self.lines("log")) == 3)
+        tokens = sorted(json.loads(line)["token"] for line in self.lines("log"))
+        self.assertEqual(len(set(tokens)), 3)
+        for token in tokens:
+            self.assertRegex(token, "^A[A-Za-z0-9_-]{47}$")
+        for token in tokens[:2]:
+            self.assertEqual(self.send("success", token, "--task-output", "1").status, 0)
+            self.kill(process)
+            process = self.begin(command="resume")
+        slip = tokens[2][:-1] + ("x" if tokens[2][-1] != "x" else "y")
+        refused = self.send("success", slip, "--task-output", "1")
+        self.assertEqual((refused.status, "InvalidToken: Invalid Token: 'Invalid token'" in refused.err), (65, True), refused.err)
+        self.assertEqual(self.send("success", tokens[2], "--task-output", "1").status, 0)
+        status, out, err = self.finish(process)
+        self.assertEqual((status, out), (0, "[1,1,1]\n"), err)
 
     def test_a_failure_and_a_wrong_token(self):
         self.ask()

@@ -3,9 +3,13 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "checker"))
+import check_run
 
 LOCKSTEP = os.environ["LOCKSTEP"]
 TIMEOUT = 120  # seconds; a hang is a failure
@@ -28,15 +32,44 @@ class Result:
         return json.loads(self.out)
 
 
+# Says in the effects log (checker/effects.py) that a job begins.
+SAY_START = """[ -z "$LOCKSTEP_TASK_DIR" ] || printf 'start\\t%%s\\t%%s\\t%%s\\t%%s\\t%%s\\t-\\n' "$LOCKSTEP_EXECUTION" "$LOCKSTEP_STATE" \
+  "${LOCKSTEP_ITEM_INDEX:--}" "$LOCKSTEP_ATTEMPT" "${LOCKSTEP_TASK_DIR##*/}" >> '%s'
+"""
+
+
 class LockstepCase(unittest.TestCase):
-    """A folder of its own per test; `run` puts definition, jobs and input there."""
+    """A folder of its own per test; `run` puts definition, jobs and input there. What the test leaves is checked: no run
+    may have a history, dispatches or starts of jobs that the language and README do not allow."""
+
+    losses = 0  # see check_log
 
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="lockstep-test-")
         self.runs = 0
 
     def tearDown(self):
+        self.end_all()
+        self.check_runs()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def end_all(self):
+        """Whatever the test has started and left."""
+
+    def begin_afresh(self):
+        """To be called before a run folder of the test is emptied for another run of the same name."""
+        self.check_runs()
+        if os.path.exists(self.path("effects.log")):
+            os.remove(self.path("effects.log"))
+
+    def check_runs(self):
+        effects = self.path("effects.log")
+        for name in os.listdir(self.folder) if os.path.isdir(self.folder) else ():
+            try:
+                wrong = check_run.check_folder(self.path(name), effects if os.path.exists(effects) else None, self.losses, is_whole=False)
+            except check_run.Unsupported:
+                continue
+            self.assertEqual(wrong, "", name)
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -48,8 +81,16 @@ class LockstepCase(unittest.TestCase):
             file.write(content if isinstance(content, str) else json.dumps(content))
         return path
 
+    def lines(self, name):
+        """Of a file that may not be there yet."""
+        try:
+            with open(self.path(name)) as file:
+                return file.read().splitlines()
+        except FileNotFoundError:
+            return []
+
     def script(self, name, body):
-        path = self.write(name, "#!/bin/sh\n" + body + "\n")
+        path = self.write(name, "#!/bin/sh\n" + SAY_START % self.path("effects.log") + body + "\n")
         os.chmod(path, 0o755)
         return path
 
@@ -92,7 +133,7 @@ def is_running(pid):
             with open("/proc/%d/stat" % pid) as file:
                 if file.read().rsplit(")", 1)[1].split()[0] == "Z":
                     return False
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             return False
         time.sleep(0.1)
     return True

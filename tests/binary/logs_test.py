@@ -32,14 +32,49 @@ class Logs(LockstepCase):
         self.assertEqual(sum("failed States.TaskFailed" in line for line in lines), 2)
         self.assertEqual(logs("--failed", "--item", "3"), ([], []))
 
+    def test_what_a_failed_job_said_on_stdout_is_in_its_cause_once_and_whole_in_the_logs(self):
+        script = "for i in range(100): print('step', i)\nprint('ERROR: no such plate')\nimport sys\nsys.exit(%d)"
+        for status, error in ((2, "States.TaskFailed"), (0, "Lockstep.BadOutput")):
+            for mode in ("alone", "ranks"):
+                result = self.run_machine(self.task("job:j"), mode=mode,
+                                          jobs=[{"resource": "job:j", "exec": ["python3", "-c", script % status]}])
+                self.assertEqual(result.value["error"], error)
+                self.assertTrue(result.value["cause"].endswith("\nstep 99\nERROR: no such plate"), result.value["cause"])
+                self.assertNotIn("step 50", result.value["cause"])
+                self.assertEqual(result.err.count("no such plate"), 1, result.err)
+                run = "run-%d" % self.runs
+                shown = self.lockstep("logs", "--dir", run, "--failed").out.splitlines()
+                self.assertEqual([line for line in shown if line.startswith("step ")], ["step %d" % i for i in range(100)])
+                self.assertEqual(shown.count("ERROR: no such plate"), 1)
+                status_text = self.lockstep("status", "--dir", run).out
+                self.assertEqual(status_text.count("no such plate"), 1, status_text)
+
+    def test_what_could_not_be_started_is_in_the_logs(self):
+        self.run_machine(self.task("job:j"), jobs=[{"resource": "job:j", "exec": ["./not-there"]}])
+        shown = self.lockstep("logs", "--dir", "run-1", "--failed").out
+        self.assertIn("not-there", shown)
+        self.assertIn("States.TaskFailed", shown)
+
     def test_a_folder_without_logs_shows_none(self):
         result = self.run_machine({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}})
         self.assertEqual(result.status, 0)
         shown = self.lockstep("logs", "--dir", "run-1")
         self.assertEqual((shown.status, shown.out, shown.err), (0, "", ""))
 
+    def test_a_state_or_an_item_that_there_is_not(self):
+        self.run_machine({"StartAt": "Each", "States": {"Each": {"Type": "Map", "End": True, "ItemProcessor": {
+            "StartAt": "Model", "States": {"Model": {"Type": "Task", "Resource": "job:model", "End": True}}}}}},
+            [{"resource": "job:model", "exec": ["cat"]}], [1, 2, 3])
+        for arguments, said in ((["--state", "Modl"], ["'Modl'", "did you mean 'Model'?", "there are: Model"]),
+                                (["--state", "Each"], ["'Each'", "there are: Model"]),
+                                (["--item", "99"], ["no item 99", "from 0 to 2"])):
+            with self.subTest(arguments):
+                shown = self.lockstep("logs", "--dir", "run-1", *arguments)
+                self.assertEqual((shown.status, shown.out), (2, ""))
+                self.assert_one_line(shown.err, *said)
+
     def test_errors_are_one_line_with_their_status(self):
-        for arguments, status, text in ((["--dir", "nowhere"], 65, "nowhere is no run folder"), ([], 2, "--dir"),
+        for arguments, status, text in ((["--dir", "nowhere"], 65, "nowhere is no run folder"), ([], 2, "which run?"),
                                         (["--dir", ".", "--item", "x"], 2, "item")):
             with self.subTest(arguments=arguments):
                 shown = self.lockstep("logs", *arguments)

@@ -54,13 +54,13 @@ class Log(LockstepCase):
             self.assertTrue(any(re.fullmatch(r"LEFT Survey after \S+ s 40/40 \(100.0 %\) ok 40 failed 0 running 0", line) for line in told), told)
             self.assertEqual(told[-2:], ["ENTERED Report (Task)", "FAILED Report States.TaskFailed: exit status 5: no space left"])
             end = [line for line in lines if line.startswith("lockstep: ")][1:]
-            self.assertRegex(end[0], r"^lockstep: FAILED in \S+ s: States.TaskFailed: exit status 5: no space left$")
+            self.assertRegex(end[0], r"^lockstep: FAILED in \S+ s: States.TaskFailed$")
             self.assertRegex(end[1], r"^lockstep: tasks: ok 37 failed 5 \| \S+/s \| cpu \S+ s \| util \d+ % of 2 slots")
             self.assertEqual("with rank 0" in end[1], bool(extra))
             self.assertRegex(end[2], r"^lockstep: slowest: Prepare \S+ s")
             self.assertRegex(end[3], r'^lockstep: failed 4 x Odd: .*"item \d*7"} \| caught \| first Survey/Measure\[\d*7\] at ')
-            self.assertRegex(end[4], r"^lockstep: failed 1 x States.TaskFailed: exit status 5 \| first Report at \S+: no space left$")
-            self.assertEqual(end[5:], ["lockstep: go on with: lockstep redrive --dir " + self.path("run")])
+            self.assertEqual(result.err.count("no space left"), 1, "the same text once")
+            self.assertEqual(end[4:], ["lockstep: go on with: lockstep redrive --dir " + self.path("run")])
 
     def test_quiet_says_nothing(self):
         result = self.lockstep(*self.prepare(), "--quiet")
@@ -179,8 +179,8 @@ class Bars(LockstepCase):
             status, _, screen, seen = self.on_terminal(*command, *extra, shows=r"^Survey +\[#+x*\.+\] \d+/150 \d+ %")
             self.assertEqual(status, 1)
             self.assertTrue(seen, screen.lines)
-            self.assertTrue(any(re.match(r"\+00:00:\d\d tasks ok \d+ failed \d+ open \d+", line) for line in seen[-1]), seen[-1])
-            self.assertTrue(any(re.match("  Measure +[0-9]+ since", line) for line in seen[-1]), seen[-1])
+            self.assertTrue(any(re.match(r"\+00:00:\d\d tasks ok \d+ failed \d+ running \d+", line) for line in seen[-1]), seen[-1])
+            self.assertTrue(any(re.match("  Measure +[0-9]+ running.* since", line) for lines in seen for line in lines), seen)
             text = "\n".join(screen.lines)
             self.assertNotRegex(text, r"Survey +\[", "the bars are gone")
             self.assertRegex(text, PREFIX + r"FAILED Survey/Measure\[7\] Odd")

@@ -57,7 +57,8 @@ class ReportCase(LockstepCase):
 class Reports(ReportCase):
     def test_reading_changes_nothing(self):
         before = self.contents()
-        for command in (["status"], ["status", "--json"], ["history"], ["history", "--reverse"], ["export", "--csv"], ["fsck"]):
+        for command in (["status"], ["status", "--json"], ["history"], ["history", "--reverse"], ["export", "--csv"], ["fsck"],
+                        ["list"], ["describe"]):
             result = self.report(*command)
             self.assertEqual((result.status, result.err), (0, ""), command)
         self.assertEqual(self.contents(), before)
@@ -65,11 +66,11 @@ class Reports(ReportCase):
     def test_status_says_how_a_run_stands(self):
         result = self.report("status", "--execution", "run-1")
         self.assertEqual(result.status, 0, result.err)
-        self.assertIn("run-1: RUNNING", result.out)
+        self.assertIn("run-1: INTERRUPTED", result.out)
         self.assertIn("not running: go on with lockstep resume --dir " + self.run_folder, result.out)
         self.assertIn("waits: 1\n  Nap until ", result.out)
         document = self.report("status", "--execution", "run-1", "--json").value
-        self.assertEqual((document["status"], document["owner"]["state"], document["historyEvents"]), ("RUNNING", "ended", 7))
+        self.assertEqual((document["status"], document["owner"]["state"], document["historyEvents"]), ("INTERRUPTED", "ended", 7))
         self.assertEqual(document["waits"]["first"][0]["until"], "2023-11-14T22:14:20.000Z")
         self.assertEqual(document["executions"], {"total": 9, "RUNNING": 2, "ABORTED": 7})
 
@@ -100,7 +101,7 @@ class Reports(ReportCase):
         database.execute("create table tasks (%s)" % columns)
         database.executemany("insert into tasks values (%s)" % ",".join("?" * len(rows[0])), [list(row.values()) for row in rows])
         counts = dict(database.execute("select status, count(*) from tasks group by status"))
-        self.assertEqual(counts, {"SUCCEEDED": 1, "ABORTED": 7, "RUNNING": 1})
+        self.assertEqual(counts, {"SUCCEEDED": 1, "ABORTED": 7, "INTERRUPTED": 1})
 
     def test_json_lines_hold_the_same_rows(self):
         rows = [json.loads(line) for line in self.report("export", "--jsonl").out.splitlines()]
@@ -126,7 +127,6 @@ class Reports(ReportCase):
             self.assertEqual(self.lockstep(command, "--help").status, 0)
         self.assertEqual(self.report("history", "--execution", "nobody").status, 2)
         self.assertEqual(self.report("history", "--state", "Nowhere").status, 2)
-        self.assertEqual(self.report("export").status, 2)
         self.assertEqual(self.report("export", "--csv", "--jsonl").status, 2)
 
     def test_damage_is_told_and_salvaged(self):
@@ -195,7 +195,7 @@ class ReportsOfRuns(LockstepCase):
 
     def test_a_run_is_watched_while_it_goes_on(self):
         process = self.begin([1, 2, 4, 5])
-        status = self.wait_for(lambda status: status["states"][0]["items"]["succeeded"] == 3)
+        status = self.wait_for(lambda status: status["states"][0]["items"]["succeeded"] == 3 and status["running"] == 1)
         self.assertEqual((status["status"], status["owner"]["state"], status["owner"]["process"]),
                          ("RUNNING", "running", process.pid))
         self.assertEqual(status["states"][0]["items"]["running"], 1)
@@ -221,7 +221,7 @@ class ReportsOfRuns(LockstepCase):
         self.wait_for(lambda status: status["states"][0]["items"]["succeeded"] == 1)
         self.end(process)
         status = self.status()
-        self.assertEqual((status["status"], status["owner"]["state"]), ("RUNNING", "ended"))
+        self.assertEqual((status["status"], status["owner"]["state"]), ("INTERRUPTED", "ended"))
         self.assertEqual(status["next"], "lockstep resume --dir run")
         self.write("go", "")
         resumed = self.lockstep(*status["next"].split()[1:], "--quiet")
@@ -244,6 +244,35 @@ class ReportsOfRuns(LockstepCase):
         again = self.status()
         self.assertEqual((again["status"], again["redriveCount"], again["failures"]), ("SUCCEEDED", 1, []))
         self.assertEqual(again["states"][0]["items"]["succeeded"], 3)
+
+    def test_a_redrive_that_fails_again_has_failed_and_is_not_offered(self):
+        machine = {"StartAt": "P", "States": {"P": {"Type": "Pass", "Parameters": {"a.$": "$.nope"}, "End": True}}}
+        failed = self.run_machine(machine, input={})
+        self.assertEqual(failed.status, 1)
+        status = self.lockstep("status", "run-1", "--json").value
+        self.assertEqual((status["status"], status["next"]), ("FAILED", None))
+        self.assertIn("a redrive would only fail the same way", self.lockstep("status", "run-1").out)
+        again = self.lockstep("redrive", "run-1")
+        self.assertEqual((again.status, again.out), (1, failed.out))
+        self.assertIn("lockstep: FAILED in ", again.err)
+        self.assertNotIn("RUNNING", again.err)
+        self.assertIn(" FAILED P ", again.err)
+        self.assertEqual(self.lockstep("status", "run-1", "--json").value["redriveCount"], 1)
+
+    def test_the_folder_of_a_task_is_called_by_state_and_item_and_stands_in_cause_and_export(self):
+        machine = {"StartAt": "Survey", "States": {"Survey": {"Type": "Map", "End": True, "ItemProcessor": {
+            "StartAt": "Two words", "States": {"Two words": {"Type": "Task", "Resource": "job:j", "End": True}}}}}}
+        jobs = [{"resource": "job:j", "exec": ["sh", "-c", "read x; [ $x = 8 ] || { echo half > restart; echo no luck >&2; exit 3; }"],
+                 "cwd": "task"}]
+        for mode in ("alone", "ranks"):
+            failed = self.run_machine(machine, jobs, [8, 9], mode=mode, arguments=["--slots", "1"])
+            folder, = glob.glob(self.path("run-%d/tasks/*" % self.runs))
+            self.assertRegex(os.path.basename(folder), r"^Two_words-1\.1-[0-9]+$")
+            self.assertTrue(os.path.exists(folder + "/restart"))
+            self.assertEqual(failed.value["cause"].splitlines(), ["exit status 3", "folder: " + folder, "no luck"])
+            rows = [json.loads(line) for line in self.lockstep("export", folder + "/../..", "--jsonl").out.splitlines()]
+            self.assertEqual([(row["item"], os.path.realpath(row["folder"]) if row["folder"] else None) for row in rows],
+                             [(0, None), (1, os.path.realpath(folder))])
 
     def test_export_says_where_tasks_ran_and_what_they_used(self):
         large = "dd if=/dev/zero of=/dev/null bs=300M count=1 2>/dev/null; "

@@ -28,7 +28,7 @@ class Pipelines(LockstepCase):
             self.assertEqual(result.status, 0, result.err)
             self.assertTrue(os.path.getsize(self.path("sheet/contact-sheet.png")) > 1000)
             lines.append(result.out)
-        self.assertEqual(lines[0], '{"sheet":"%s/contact-sheet.png","good":5,"damaged":[2]}\n' % self.path("sheet"))
+        self.assertEqual(json.loads(lines[0]), {"sheet": self.path("sheet/contact-sheet.png"), "good": 5, "damaged": [2]})
         self.assertEqual(len(set(lines)), 1, lines)
 
     def test_a_map_over_ranks_keeps_the_order_of_its_items(self):
@@ -114,6 +114,20 @@ class FailingJobs(LockstepCase):
         self.fails({"exec": ["sh", "-c", "echo not json"]}, "Lockstep.BadOutput")
         self.fails({"exec": ["head", "-c", "3000000", "/dev/urandom"]}, "Lockstep.BadOutput")
 
+    def test_an_answer_that_is_longer_than_awss_limit(self):
+        def run(letters, quote):
+            print_it = 'import sys; sys.stdout.write(sys.argv[2] + "a" * int(sys.argv[1]) + sys.argv[2] + "\\n")'
+            jobs = [{"resource": "job:j", "exec": [sys.executable, "-c", print_it, str(letters), quote]}]
+            return self.run_machine(self.task("job:j"), jobs, arguments=["--limits", "aws"])
+
+        limit = 262_144
+        self.assertEqual(run(limit - 2, '"').value, "a" * (limit - 2))
+        cause = ("The state/task 'job:j' returned a result with a size exceeding the maximum number of bytes service "
+                 "limit.")
+        for letters, quote in ((limit - 1, '"'), (limit + 3, "")):  # the second is no JSON, which nobody looks at
+            self.assertEqual(run(letters, quote).value,
+                             {"status": "FAILED", "error": "States.DataLimitExceeded", "cause": cause})
+
     def test_a_missing_field_in_an_argument(self):
         self.fails({"exec": ["echo", "${no}"]}, "Lockstep.BadArguments", "no", input={"yes": 1})
 
@@ -198,10 +212,11 @@ class BadRequests(LockstepCase):
             self.assert_one_line(result.err, part)
 
     def test_what_this_version_cannot_run_is_refused_by_name(self):
-        activity = self.task("arn:aws:states:us-east-1:123456789012:activity:paint")
-        result = self.run_machine(activity, [{"resource": "*", "builtin": "noop"}])
+        inner = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
+        reader = {"Resource": "arn:aws:states:::s3:getObject", "Parameters": {"Bucket": "b", "Key": "k"}, "ReaderConfig": {"InputType": "PARQUET"}}
+        result = self.run_machine({"StartAt": "M", "States": {"M": {"Type": "Map", "ItemProcessor": inner, "ItemReader": reader, "End": True}}})
         self.assertEqual(result.status, 65)
-        self.assert_one_line(result.err, "'T'", "activity")
+        self.assert_one_line(result.err, "PARQUET")
 
     def test_an_empty_option_is_no_wish_for_the_default(self):
         for option in ("--input", "--jobs", "--dir", "--name", "--ranks", "--history"):
@@ -326,6 +341,7 @@ class Signals(LockstepCase):
         self.write("machine.asl.json", self.task("job:long"))
         self.write("jobs.json", {"jobs": [{"resource": "job:long", "exec": ["./long.sh"]}]})
         for extra in ([], ["--ranks", "3"]):
+            self.begin_afresh()
             process = subprocess.Popen([LOCKSTEP, "run", "machine.asl.json", "--dir", "run", "--fresh", *extra], cwd=self.folder,
                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             deadline = time.monotonic() + 60

@@ -8,6 +8,7 @@ a list with the reason; one that leaves or joins it unannounced fails the run. T
 """
 
 import argparse
+import base64
 import collections
 import concurrent.futures
 import datetime
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 
+import aws_activity_worker
 import aws_history
 from aws_match import Matcher, parse
 
@@ -56,23 +58,34 @@ def input_of(case):
     return "{}" if case.get("input") is None else json.dumps(case["input"])
 
 
+class Run(collections.namedtuple("Run", "name definition input machines")):
+    """What is run: the state machine's name and text, the input's text, and the texts of other machines by their names."""
+
+
 def runs_of(case):
-    """What the case runs: (definition's text, input's text, what is expected)."""
+    """What the case runs, and what is expected of each: (Run, answer)."""
     expected = case["expected"]
     answers = expected if isinstance(expected, list) else [
         {"status": "SUCCEEDED", "output": one["output"]} for one in expected["cases"]
     ] if "cases" in expected else [expected]
-    definition, runs = definition_of(case), []
+    runs, machines, last = [], {}, "case"
     for step in case.get("steps", []):
+        params = step.get("params", {})
         if step["op"] == "CreateStateMachine":
-            definition = step["params"]["definition"]
+            last = params["name"]
+            machines[last] = params["definition"]
+        elif step["op"] == "DeleteStateMachine":
+            machines.pop(params["stateMachineArn"].rsplit(":", 1)[1], None)
         elif step["op"] == "StartExecution":
-            runs.append((definition, step["params"].get("input", "{}")))
+            name = params["stateMachineArn"].rsplit(":", 1)[1]
+            name = name if name in machines else last
+            others = {other: text for other, text in machines.items() if other != name}
+            runs.append(Run(name, machines.get(name, definition_of(case)), params.get("input", "{}"), others))
     if not runs:
-        runs = [(definition, input_of(case))] * len(answers)
+        runs = [Run("case", definition_of(case), input_of(case), {})] * len(answers)
     if len(runs) != len(answers):
         raise Miss(1, f"the case has {len(runs)} executions but {len(answers)} answers")
-    return [(*run, answer) for run, answer in zip(runs, answers)]
+    return list(zip(runs, answers))
 
 
 def jobs_of(case):
@@ -97,6 +110,16 @@ class Runner:
         except subprocess.TimeoutExpired as problem:
             raise Miss(1, f"no end within {self.timeout} s") from problem
 
+    def command_with_workers(self, run_folder, workers, *arguments):
+        """The same, while the workers that a case has do what it says."""
+        with concurrent.futures.ThreadPoolExecutor(max(1, len(workers))) as pool:
+            ends = [pool.submit(aws_activity_worker.work, run_folder, worker, self.timeout) for worker in workers]
+            done = self.command(*arguments)
+            for end in ends:
+                if done.returncode in (0, 1) and end.result() is not None:
+                    raise Miss(1, f"a worker: {end.result()}")
+        return done
+
     def check(self, case):
         """Raises the first Miss."""
         matcher = Matcher(case["wildcards"])
@@ -104,23 +127,37 @@ class Runner:
             self.validation(case, matcher)
             return
         misses = []
-        for number, run in enumerate(runs_of(case)):
+        for number, (run, expected) in enumerate(runs_of(case)):
             try:
-                self.execution(case, matcher, *run)
+                self.execution(case, matcher, run, expected)
             except Miss as miss:
                 misses.append(Miss(miss.level, f"execution {number + 1}: {miss}"))
         if misses:
             raise min(misses, key=lambda miss: miss.level)
 
-    def execution(self, case, matcher, definition, text, expected):
+    def execution(self, case, matcher, run, expected):
         with tempfile.TemporaryDirectory(prefix="lockstep-aws-") as name:
             folder = pathlib.Path(name)
-            (folder / "case.asl.json").write_text(definition)
+            others = []
+            for machine, definition in {run.name: run.definition, **run.machines}.items():
+                (folder / f"{machine}.asl.json").write_text(definition)
+                others += [] if machine == run.name else ["--machine", f"{machine}={folder / machine}.asl.json"]
             (folder / "jobs.json").write_text(json.dumps(jobs_of(case)))
-            (folder / "input.json").write_text(text)
-            done = self.command("run", str(folder / "case.asl.json"), "--input", str(folder / "input.json"), "--jobs",
-                                str(folder / "jobs.json"), "--history", str(folder / "history.json"), "--limits",
-                                "aws", "--quiet", "--type", case["type"], "--dir", str(folder / "run"))
+            (folder / "input.json").write_text(run.input)
+            for thing in case.get("resources", {}).get("s3", []):
+                place = folder / "s3" / thing["bucket"] / thing.get("key", ".")
+                (place.parent if "body" in thing else place).mkdir(parents=True, exist_ok=True)
+                if "body" in thing:
+                    place.write_bytes(base64.b64decode(thing["body"]))
+            steps = case.get("steps", [])
+            workers = [step["params"] for step in steps if step["op"] == "@activity_worker"]
+            activities = [part for step in steps if step["op"] == "CreateActivity"
+                          for part in ("--activity", step["params"]["name"])]
+            done = self.command_with_workers(
+                str(folder / "run"), workers, "run", str(folder / f"{run.name}.asl.json"), *others, "--input",
+                str(folder / "input.json"), "--jobs", str(folder / "jobs.json"), "--history",
+                str(folder / "history.json"), "--limits", "aws", "--quiet", "--type", case["type"], "--dir",
+                str(folder / "run"), "--s3-root", str(folder / "s3"), *activities)
             if done.returncode not in (0, 1):
                 raise Miss(1, f"exit status {done.returncode}: {done.stderr.strip()[:500]}")
             self.result(matcher, done, expected)

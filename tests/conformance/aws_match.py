@@ -57,6 +57,7 @@ class Matcher:
                     return found
             return None
         if isinstance(expected, list):
+            actual = parse(actual) if isinstance(actual, str) else actual
             if not isinstance(actual, list) or len(actual) != len(expected):
                 return f"{where}: expected {short(expected)}, got {short(actual)}"
             for i, (one, other) in enumerate(zip(expected, actual)):

@@ -1,7 +1,8 @@
 // A process that does nothing but write to a journal, to be killed: appends Events whose content follows from their
 // number, and says on standard output which are durable. `check` reads them back.
 //
-//   journal_writer write FOLDER COUNT [ack-early]    goes on where the journal ends, up to event COUNT; exit status 0
+//   journal_writer write FOLDER COUNT [ack-early]    goes on where the journal ends, up to event COUNT; exit status 0;
+//                                                    ack-early says so before it has appended them
 //   journal_writer check FOLDER ACKS                 0 if every event that ACKS (the output of all writers) names is
 //                                                    there, in order, once, as it was written
 #include <fmt/format.h>
@@ -77,19 +78,18 @@ int write_events(const std::string& folder, std::uint64_t count, bool ack_early)
     while (events.size() < batch && next <= count) {
       events.push_back(make(next++));
     }
+    if (ack_early) {
+      say(next - 1);
+      ::usleep(200);  // as slow as one that waits for the disk
+    }
     opened.append(events);
     run->checkpointer->step(engine);
     std::uint64_t durable = opened.durable();
-    if (ack_early) {
-      ::usleep(200);  // as slow as one that waits for the disk
-    } else if (next % 3 == 0 || next > count) {
+    if (!ack_early && (next % 3 == 0 || next > count)) {
       if (const auto done = opened.sync(); !done) {
         return complain(done.error().message);
       }
       durable = opened.durable();
-    }
-    if (ack_early) {
-      durable = opened.last();
     }
     if (durable > said) {
       said = durable;

@@ -5,6 +5,7 @@ them, kills them again, and lets them come to their end. Every one must look as 
   - the output and, up to times and the order of what is concurrent, the history are those of an undisturbed run
   - no task whose end was journalled begins again; what begins again had been in flight, and was scheduled in the journal
   - nothing of a killed run's jobs lives on; the journal is clean after each kill
+  - the checker (tests/checker) allows history, dispatches and effects, after each kill and in the end
 
   kill_run.py [--kills N] [--seed S] [--jobs J] [--pipeline NAME] [--ranks N] [--keep] [--long]
 
@@ -172,7 +173,7 @@ class Chain:
         if checked.returncode != 0:
             raise Wrong("fsck: exit status %d: %s %s" % (checked.returncode, checked.stdout[-800:], checked.stderr))
         events = self.site.history()
-        pipelines.check_numbers(events)
+        self.site.check()
         scheduled, self.over = pipelines.tasks_of(events)
         for task in self.begun:
             key, attempt = task.split("#")
@@ -189,7 +190,7 @@ class Chain:
             raise Wrong("in the end: exit status %d, output %r, not %r; %s" %
                         (status, out[-300:], self.expected.output[-300:], output(self.site, "err")[-600:]))
         events = self.site.history()
-        pipelines.check_numbers(events)
+        self.site.check()
         found = pipelines.shape(events)
         if found != self.expected.history:
             raise Wrong("another history than undisturbed:\n    " + pipelines.difference(self.expected.history, found))

@@ -53,7 +53,8 @@ class Recording:
     def __init__(self, recorder, site, options=(), resume=False):
         self.site = site
         self.base = site.folder + ".base"
-        self.before = site.log() if resume else []
+        with open(site.log_path) as file:
+            self.before = file.read() if resume else ""
         if resume:
             shutil.rmtree(self.base, ignore_errors=True)
             shutil.copytree(site.run_folder, self.base)
@@ -78,15 +79,17 @@ class Recording:
         return power_loss.Disk(self.base if self.resumed else None, sync_folders)
 
     def told(self, disk):
-        """(tasks that had begun, what had been printed) by now."""
-        lines = disk.told.get(self.log, b"").decode().splitlines()
-        begun = [task for word, task, _ in self.before if word == "begin"]
-        begun += [line.split()[1] for line in lines if line.startswith("begin")]
-        return begun, disk.told.get(self.out, b"").decode()
+        """(the log of the tasks that had begun, what had been printed) by now."""
+        return self.before + disk.told.get(self.log, b"").decode(), disk.told.get(self.out, b"").decode()
 
 
-def check(checker, place, files, begun, printed, truth):
+def begun_in(log):
+    return [task for word, task, _ in map(pipelines.words_of, log.splitlines()) if word == "begin"]
+
+
+def check(checker, place, files, log, printed, truth):
     """What is wrong with an image; empty: nothing. Leaves it recovered."""
+    begun = begun_in(log)
     if "run.json" not in files:
         return "no run.json, but tasks %s had begun" % begun if begun or printed else ""
     found = checker.look(place)
@@ -105,12 +108,15 @@ def check(checker, place, files, begun, printed, truth):
     return ""
 
 
-def finish(place, folder, pipeline, expected, begun):
+def finish(place, folder, pipeline, expected, before):
     """The real binary takes an image to its end."""
     site = Site(folder, pipeline)
+    if os.path.exists(os.path.join(place, "run.json")):
+        # Its jobs are where they were when it was recorded, and so is what they say.
+        site.log_path = os.path.join(os.path.dirname(folder), pipeline, "tasks.log")
     shutil.copytree(place, site.run_folder)
     with open(site.log_path, "w") as log:
-        log.writelines("begin %s 0\n" % task for task in begun)
+        log.write(before)
     for command in (["fsck"], ["status", "--json"]):
         done = site.call(*command, "--dir", "run")
         if done.returncode != 0 and os.path.exists(os.path.join(site.run_folder, "run.json")):
@@ -119,11 +125,15 @@ def finish(place, folder, pipeline, expected, begun):
     done = subprocess.run(site.resume_command(), cwd=site.folder, capture_output=True, text=True, timeout=pipelines.TIMEOUT)
     if (done.returncode, done.stdout) != (0, expected.output):
         return "resumed: exit status %d, output %r; %s" % (done.returncode, done.stdout[-300:], done.stderr)
-    again = {task for word, task, pid in site.log() if word == "begin" and pid != 0} & over
+    with open(site.log_path) as log:
+        again = set(begun_in(log.read()[len(before):])) & over
     if again:
         return "these had ended, but ran again: %s" % again
     events = site.history()
-    pipelines.check_numbers(events)
+    try:
+        site.check()
+    except Wrong as wrong:
+        return "resumed: %s" % wrong
     if pipelines.shape(events) != expected.history:
         return "resumed: another history:\n    " + pipelines.difference(expected.history, pipelines.shape(events))
     shutil.rmtree(folder, ignore_errors=True)
@@ -151,7 +161,7 @@ class Test:
             disk.feed(operation)
             if index not in chosen:
                 continue
-            begun, printed = recording.told(disk)
+            log, printed = recording.told(disk)
             for policy in policies:
                 image = os.path.join(self.place, "image")
                 shutil.rmtree(image, ignore_errors=True)
@@ -160,9 +170,9 @@ class Test:
                 goes_on = every and seen % every == 0
                 if goes_on:
                     shutil.copytree(image, image + ".whole")
-                problem = check(self.checker, image, files, begun, printed, truth)
+                problem = check(self.checker, image, files, log, printed, truth)
                 if goes_on and not problem:
-                    problem = finish(image + ".whole", os.path.join(self.place, "end"), resume[1], resume[2], begun)
+                    problem = finish(image + ".whole", os.path.join(self.place, "end"), resume[1], resume[2], log)
                     self.numbers["resumed"] += 1
                 shutil.rmtree(image + ".whole", ignore_errors=True)
                 seen += 1
@@ -191,11 +201,11 @@ class Test:
         half = first.disk()
         for operation in first.operations[:int(len(first.operations) * self.random.uniform(0.4, 0.7))]:
             half.feed(operation)
-        begun, _ = first.told(half)
+        told, _ = first.told(half)
         site = Site(folder, pipeline)
         power_loss.build(*half.image("prefix", self.random), site.run_folder)
         with open(site.log_path, "w") as log:
-            log.writelines("begin %s 0\n" % task for task in begun)
+            log.write(told)
         second = Recording(self.options.recorder, site, resume=True)
         if second.output != expected.output:
             self.failures.append("the recorded resume printed %r" % second.output)

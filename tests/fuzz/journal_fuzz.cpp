@@ -1,5 +1,5 @@
-// What stands in a journal's files: whatever the bytes are, reading gives what they mean or an error. Checksums keep most
-// damage from the codecs, so those are given the bytes directly, too. What is read is written and read again.
+// What stands in a journal's files: whatever the bytes are, reading gives what they mean or an error. Checksums keep
+// most damage from the codecs, so those are given the bytes directly, too. What is read is written and read again.
 #include <cstdlib>
 #include <cstring>
 
@@ -15,8 +15,11 @@ namespace {
 using namespace lockstep;
 using Bytes = std::span<const std::byte>;
 
-journal::SourceContext without_blobs() {
+journal::SourceContext without_long_texts() {
   journal::SourceContext context;
+  context.text = [](const journal::TextPlace&, std::uint64_t) -> Result<std::string> {
+    return fail(ErrorKind::io, "there are no texts");
+  };
   context.blob = [](const journal::Digest&, std::uint64_t) -> Result<std::string> {
     return fail(ErrorKind::io, "there are no blobs");
   };
@@ -32,7 +35,7 @@ void event(Bytes bytes) {
   const Bytes body = bytes.subspan(sizeof row);
   row.offset = 0;
   row.length = static_cast<std::uint32_t>(body.size());
-  journal::SourceContext context = without_blobs();
+  journal::SourceContext context = without_long_texts();
   journal::ValueCache values;
   const auto read = journal::decode_event(row, body, context, values);
   if (!read) {
@@ -48,7 +51,7 @@ void event(Bytes bytes) {
 }
 
 void execution(Bytes bytes) {
-  journal::SourceContext context = without_blobs();
+  journal::SourceContext context = without_long_texts();
   journal::ValueCache values;
   journal::Source source(bytes, 0, bytes.size(), context, values);
   if (const auto read = journal::decode_execution(source)) {

@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "query/intrinsics/functions.hpp"
+#include "value/utf8.hpp"
+#include "value/uuid.hpp"
 
 namespace lockstep::intrinsics {
 
@@ -20,40 +22,7 @@ std::string too_long() {
   return fmt::format("the data must not have more than {} characters", kMaxCharacters);
 }
 
-// Whether `text` has the well-formed UTF-8 that JSON needs.
-bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const std::size_t length = byte < 0x80   ? 1
-                               : byte < 0xC2 ? 0
-                               : byte < 0xE0 ? 2
-                               : byte < 0xF0 ? 3
-                               : byte < 0xF5 ? 4
-                                             : 0;
-    if (length == 0 || i + length > text.size()) {
-      return false;
-    }
-    for (std::size_t k = 1; k < length; ++k) {
-      if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) {
-        return false;
-      }
-    }
-    const unsigned char second = length > 1 ? static_cast<unsigned char>(text[i + 1]) : 0;
-    if ((byte == 0xE0 && second < 0xA0) || (byte == 0xED && second > 0x9F) || (byte == 0xF0 && second < 0x90) ||
-        (byte == 0xF4 && second > 0x8F)) {
-      return false;
-    }
-    i += length;
-  }
-  return true;
-}
-
 }  // namespace
-
-std::size_t characters(std::string_view utf8) {
-  return static_cast<std::size_t>(
-      std::count_if(utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-}
 
 Outcome base64_encode(const Invocation& invocation) {
   const Node& data = invocation.arguments[0].node();
@@ -61,7 +30,7 @@ Outcome base64_encode(const Invocation& invocation) {
     return wrong("the argument must be a string");
   }
   const std::string_view text = data.as_string();
-  if (characters(text) > kMaxCharacters) {
+  if (count_characters(text) > kMaxCharacters) {
     return wrong(too_long());
   }
   std::string encoded((text.size() + 2) / 3 * 4 + 1, '\0');
@@ -76,7 +45,7 @@ Outcome base64_decode(const Invocation& invocation) {
   if (!data.is_string()) {
     return wrong("the argument must be a string");
   }
-  if (characters(data.as_string()) > kMaxCharacters) {
+  if (count_characters(data.as_string()) > kMaxCharacters) {
     return wrong(too_long());
   }
   // MIME: line ends between the characters do not count, and the padding may be left out.
@@ -124,7 +93,7 @@ Outcome hash(const Invocation& invocation) {
   } else {
     append_json(text, data);
   }
-  if (characters(text) > kMaxCharacters) {
+  if (count_characters(text) > kMaxCharacters) {
     return wrong(too_long());
   }
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
@@ -136,10 +105,8 @@ Outcome hash(const Invocation& invocation) {
 }
 
 Outcome uuid(const Invocation& invocation) {
-  const std::uint64_t high = (invocation.environment.random() & 0xFFFFFFFFFFFF0FFFU) | 0x4000U;
-  const std::uint64_t low = (invocation.environment.random() & 0x3FFFFFFFFFFFFFFFU) | 0x8000000000000000U;
-  return Value::string(fmt::format("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32U, high >> 16U & 0xFFFFU,
-                                   high & 0xFFFFU, low >> 48U, low & 0xFFFFFFFFFFFFU));
+  const std::uint64_t high = invocation.environment.random();
+  return Value::string(uuid_text(high, invocation.environment.random()));
 }
 
 }  // namespace lockstep::intrinsics

@@ -47,8 +47,6 @@ inline tl::unexpected<std::string> wrong(std::string what) {
 
 /// The argument as an integer, rounded half up as Java's Math.round does; false where it is no number or beyond int64.
 bool rounded(const Value& argument, std::int64_t& value);
-/// Unicode characters in `utf8`.
-std::size_t characters(std::string_view utf8);
 
 /// What Base64 and Hash take at most.
 inline constexpr std::size_t kMaxCharacters = 10'000;

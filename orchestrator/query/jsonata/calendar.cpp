@@ -2,20 +2,13 @@
 
 #include <cmath>
 
+#include "value/civil.hpp"
+
 namespace lockstep::jsonata {
 
 namespace {
 
 constexpr double kLargestTime = 8.64e15;
-
-// Days since 1970-01-01 of a day of the proleptic Gregorian calendar; `month` from 1.
-std::int64_t days_from_civil(std::int64_t year, int month, std::int64_t day) {
-  year -= month <= 2 ? 1 : 0;
-  const std::int64_t era = (year >= 0 ? year : year - 399) / 400;
-  const std::int64_t of_era = year - era * 400;
-  const std::int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-  return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
 
 // ISO 8601: the first week is the one that holds the first Thursday. `month` from 0.
 double start_of_first_week(double year, double month) {
@@ -46,16 +39,11 @@ CivilTime civil_time(double millis) {
   constexpr std::int64_t kDay = 86'400'000;
   const std::int64_t days = (total >= 0 ? total : total - kDay + 1) / kDay;
   const std::int64_t rest = total - days * kDay;
-  const std::int64_t shifted = days + 719468;
-  const std::int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
-  const std::int64_t of_era = shifted - era * 146097;
-  const std::int64_t year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-  const std::int64_t of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const std::int64_t m = (5 * of_year + 2) / 153;
+  const Civil date = civil_from_days(days);
   CivilTime civil{};
-  civil.day = static_cast<int>(of_year - (153 * m + 2) / 5 + 1);
-  civil.month = static_cast<int>(m < 10 ? m + 3 : m - 9);
-  civil.year = year_of_era + era * 400 + (civil.month <= 2 ? 1 : 0);
+  civil.day = static_cast<int>(date.day);
+  civil.month = static_cast<int>(date.month);
+  civil.year = date.year;
   civil.hour = static_cast<int>(rest / 3'600'000);
   civil.minute = static_cast<int>(rest / 60'000 % 60);
   civil.second = static_cast<int>(rest / 1000 % 60);
@@ -78,7 +66,7 @@ double utc_millis(double year, double month, double day, double hour, double min
   year += std::floor(month / 12);
   month -= std::floor(month / 12) * 12;
   const auto days =
-      static_cast<double>(days_from_civil(static_cast<std::int64_t>(year), static_cast<int>(month) + 1, 1));
+      static_cast<double>(days_from_civil(static_cast<std::int64_t>(year), static_cast<unsigned>(month) + 1, 1));
   const double millis = (days + std::trunc(day) - 1) * kMillisPerDay + std::trunc(hour) * 3'600'000 +
                         std::trunc(minute) * 60'000 + std::trunc(second) * 1000 + std::trunc(millisecond);
   return std::abs(millis) <= kLargestTime ? millis : kNoDate;

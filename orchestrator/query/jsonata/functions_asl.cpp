@@ -5,6 +5,7 @@
 
 #include "query/jsonata/evaluator.hpp"
 #include "query/jsonata/text.hpp"
+#include "value/uuid.hpp"
 
 namespace lockstep::jsonata {
 
@@ -214,11 +215,8 @@ Item random_asl(Evaluator& e, const Arguments& a) {
 }
 
 Item uuid(Evaluator& e, const Arguments&) {
-  const std::uint64_t high = (e.random_bits() & ~std::uint64_t{0xF000}) | 0x4000;
-  const std::uint64_t low = (e.random_bits() & ~(std::uint64_t{3} << 62)) | (std::uint64_t{1} << 63);
-  return e.make_string(fmt::format("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32, (high >> 16) & 0xFFFF,
-                                   high & 0xFFFF, low >> 48, low & 0xFFFFFFFFFFFFU),
-                       true);
+  const std::uint64_t high = e.random_bits();
+  return e.make_string(uuid_text(high, e.random_bits()), true);
 }
 
 Item parse(Evaluator& e, const Arguments& a) {

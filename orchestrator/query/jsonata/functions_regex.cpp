@@ -9,7 +9,7 @@ namespace lockstep::jsonata {
 
 namespace {
 
-constexpr std::size_t kNone = std::string_view::npos;
+constexpr std::size_t kNotFound = std::string_view::npos;
 
 // Offset in bytes of UTF-16 unit `unit`.
 std::size_t byte_of_unit(std::string_view text, bool ascii, double unit) {
@@ -60,7 +60,7 @@ class Matches {
   std::optional<std::string_view> group(std::size_t i) const {
     if (regex_ != nullptr) {
       const auto& [from, to] = match_.groups[i + 1];
-      if (from == kNone) {
+      if (from == kNotFound) {
         return std::nullopt;
       }
       return subject().substr(from, to - from);
@@ -207,8 +207,8 @@ void append_replacement(std::string& out, std::string_view replacement, const Ma
   std::size_t at = 0;
   for (;;) {
     const std::size_t dollar = replacement.find('$', at);
-    out += replacement.substr(at, dollar == kNone ? kNone : dollar - at);
-    if (dollar == kNone) {
+    out += replacement.substr(at, dollar == kNotFound ? kNotFound : dollar - at);
+    if (dollar == kNotFound) {
       return;
     }
     at = dollar + 1;
@@ -280,7 +280,7 @@ Item replace_text(Evaluator& e, const Arguments& a) {
   std::size_t at = 0;
   for (std::size_t count = 0; wanted(a[3], count); ++count) {
     const std::size_t found = text.find(pattern, at);
-    if (found == kNone) {
+    if (found == kNotFound) {
       break;
     }
     out += text.substr(at, found - at);
@@ -317,10 +317,10 @@ void split_text(Evaluator& e, std::string_view text, std::string_view separator,
   std::size_t at = 0;
   while (out.size < limit) {
     const std::size_t found = text.find(separator, at);
-    const std::string_view part = text.substr(at, found == kNone ? kNone : found - at);
+    const std::string_view part = text.substr(at, found == kNotFound ? kNotFound : found - at);
     e.spend(1);
     e.push(out, string_item(part, is_ascii(part)));
-    if (found == kNone) {
+    if (found == kNotFound) {
       return;
     }
     at = found + separator.size();
@@ -370,8 +370,8 @@ Item Evaluator::match_item(const Regex& regex, const Expr& expr, Item subject, s
   Array* groups = make_array(match.groups.size() - 1, false);
   for (std::size_t i = 1; i < match.groups.size(); ++i) {
     const auto& [start, end] = match.groups[i];
-    const std::string_view part = start == kNone ? std::string_view() : text.substr(start, end - start);
-    groups->items[groups->size++] = start == kNone ? Item() : string_item(part, lockstep::jsonata::is_ascii(part));
+    const std::string_view part = start == kNotFound ? std::string_view() : text.substr(start, end - start);
+    groups->items[groups->size++] = start == kNotFound ? Item() : string_item(part, lockstep::jsonata::is_ascii(part));
   }
   set(*object, "groups", array_item(groups));
   auto* next = heap_.make_array<Function>(1);
@@ -406,7 +406,7 @@ Item contains(Evaluator& e, const Arguments& a) {
     return {};
   }
   if (a[1].is_string()) {
-    return boolean_item(a[0].as_string().find(a[1].as_string()) != kNone);
+    return boolean_item(a[0].as_string().find(a[1].as_string()) != kNotFound);
   }
   return boolean_item(Matches(e, a[1], a[0]).next());
 }

@@ -14,7 +14,7 @@ namespace lockstep::jsonata {
 
 namespace {
 
-constexpr std::array<std::string_view, 20> kFew = {
+constexpr std::array<std::string_view, 20> kSmallNumbers = {
     "Zero", "One",    "Two",    "Three",    "Four",     "Five",    "Six",     "Seven",     "Eight",    "Nine",
     "Ten",  "Eleven", "Twelve", "Thirteen", "Fourteen", "Fifteen", "Sixteen", "Seventeen", "Eighteen", "Nineteen"};
 constexpr std::array<std::string_view, 20> kOrdinals = {
@@ -31,14 +31,14 @@ constexpr std::array<std::uint32_t, 37> kZeros = {
     0x0DE6, 0x0E50, 0x0ED0, 0x0F20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50,
     0x1BB0, 0x1C40, 0x1C50, 0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0xFF10};
 
-constexpr std::size_t kMostDigits = 100'000;  // of a padded number
+constexpr std::size_t kMostPadding = 100'000;  // of a padded number
 
 std::string words(double value, bool continues, bool ordinal) {
   std::string out;
   if (value <= 19) {
     const auto i = static_cast<std::size_t>(value);
     out = continues ? " and " : "";
-    out += ordinal ? kOrdinals[i] : kFew[i];
+    out += ordinal ? kOrdinals[i] : kSmallNumbers[i];
   } else if (value < 100) {
     const auto tens = static_cast<std::size_t>(value / 10);
     const double rest = std::fmod(value, 10);
@@ -53,7 +53,7 @@ std::string words(double value, bool continues, bool ordinal) {
   } else if (value < 1000) {
     const double rest = std::fmod(value, 100);
     out = continues ? ", " : "";
-    out += kFew[static_cast<std::size_t>(value / 100)];
+    out += kSmallNumbers[static_cast<std::size_t>(value / 100)];
     out += " Hundred";
     if (rest > 0) {
       out += words(rest, true, ordinal);
@@ -80,8 +80,8 @@ std::string words(double value, bool continues, bool ordinal) {
 const std::map<std::string, double, std::less<>>& word_values() {
   static const auto kValues = [] {
     std::map<std::string, double, std::less<>> values;
-    for (std::size_t i = 0; i < kFew.size(); ++i) {
-      values[to_lower(kFew[i])] = static_cast<double>(i);
+    for (std::size_t i = 0; i < kSmallNumbers.size(); ++i) {
+      values[to_lower(kSmallNumbers[i])] = static_cast<double>(i);
       values[to_lower(kOrdinals[i])] = static_cast<double>(i);
     }
     for (std::size_t i = 0; i < kDecades.size(); ++i) {
@@ -150,7 +150,7 @@ std::string roman(double value) {
       {40, "xl"},  {10, "x"},   {9, "ix"},  {5, "v"},    {4, "iv"},  {1, "i"}};
   std::string out;
   for (const auto& [number, numeral] : kNumerals) {
-    while (value >= number && out.size() < kMostDigits) {
+    while (value >= number && out.size() < kMostPadding) {
       out += numeral;
       value -= number;
     }
@@ -258,7 +258,7 @@ std::string format_decimal(const IntegerPicture& picture, double value) {
   std::string digits;
   append_number(digits, value);
   if (digits.size() < picture.mandatory_digits) {
-    digits.insert(0, std::min(picture.mandatory_digits, kMostDigits) - digits.size(), '0');
+    digits.insert(0, std::min(picture.mandatory_digits, kMostPadding) - digits.size(), '0');
   }
   std::u32string text;
   for (const char c : digits) {

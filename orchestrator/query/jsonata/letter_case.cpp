@@ -10,7 +10,7 @@ namespace lockstep::jsonata {
 
 namespace {
 
-struct Range {
+struct CaseRange {
   std::uint32_t first;
   std::uint32_t last;
   std::uint32_t stride;
@@ -23,7 +23,7 @@ struct Special {
 };
 
 // clang-format off
-constexpr Range kUpper[] = {
+constexpr CaseRange kUpper[] = {
     {0xB5, 0xB5, 1, 743}, {0xE0, 0xF6, 1, -32}, {0xF8, 0xFE, 1, -32}, {0xFF, 0xFF, 1, 121}, {0x101, 0x12F, 2, -1},
     {0x131, 0x131, 1, -232}, {0x133, 0x137, 2, -1}, {0x13A, 0x148, 2, -1}, {0x14B, 0x177, 2, -1},
     {0x17A, 0x17E, 2, -1}, {0x17F, 0x17F, 1, -300}, {0x180, 0x180, 1, 195}, {0x183, 0x185, 2, -1},
@@ -73,7 +73,7 @@ constexpr Range kUpper[] = {
     {0x10CC0, 0x10CF2, 1, -64}, {0x118C0, 0x118DF, 1, -32}, {0x16E60, 0x16E7F, 1, -32}, {0x1E922, 0x1E943, 1, -34},
 };
 
-constexpr Range kLower[] = {
+constexpr CaseRange kLower[] = {
     {0xC0, 0xD6, 1, 32}, {0xD8, 0xDE, 1, 32}, {0x100, 0x12E, 2, 1}, {0x132, 0x136, 2, 1}, {0x139, 0x147, 2, 1},
     {0x14A, 0x176, 2, 1}, {0x178, 0x178, 1, -121}, {0x179, 0x17D, 2, 1}, {0x181, 0x181, 1, 210}, {0x182, 0x184, 2, 1},
     {0x186, 0x186, 1, 206}, {0x187, 0x187, 1, 1}, {0x189, 0x18A, 1, 205}, {0x18B, 0x18B, 1, 1}, {0x18E, 0x18E, 1, 79},
@@ -162,7 +162,7 @@ constexpr Special kLowerSpecial[] = {
 // clang-format on
 
 template <std::size_t N, std::size_t M>
-void append_mapped(std::string& out, std::uint32_t c, const Range (&ranges)[N], const Special (&specials)[M]) {
+void append_mapped(std::string& out, std::uint32_t c, const CaseRange (&ranges)[N], const Special (&specials)[M]) {
   for (const Special& special : specials) {
     if (special.character == c) {
       out += special.utf8;
@@ -171,7 +171,7 @@ void append_mapped(std::string& out, std::uint32_t c, const Range (&ranges)[N], 
   }
   // Ranges of stride 2 interleave, so more than one before the next start may cover `c`.
   for (auto range = std::upper_bound(std::begin(ranges), std::end(ranges), c,
-                                     [](std::uint32_t value, const Range&r) { return value < r.first; });
+                                     [](std::uint32_t value, const CaseRange&r) { return value < r.first; });
        range != std::begin(ranges);) {
     --range;
     if (c <= range->last && (c - range->first) % range->stride == 0) {

@@ -1,10 +1,8 @@
 // Budgets: no expression crashes, hangs or grows without bound. Threads: one program, many evaluations.
 #include <gtest/gtest.h>
 
-#include <sstream>
 #include <thread>
 
-#include "query/jsonata/query_command.hpp"
 #include "query/jsonata/test_query.hpp"
 
 namespace lockstep::jsonata {
@@ -207,43 +205,6 @@ TEST(JsonataResults, ShareWhatTheyBorrow) {
   request.input = &input;
   const Outcome outcome = (*program)->evaluate(request);
   EXPECT_EQ(outcome.value.to_text(), "[1.0,12345678901234567890]");  // spelled as it came in
-}
-
-TEST(JsonataQueryCommand, AnswersABatchLineByLine) {
-  std::istringstream in(
-      "{\"expr\":\"a + $x\",\"data\":{\"a\":1},\"bindings\":{\"x\":2}}\n\n"
-      "{\"expr\":\"nope\"}\n{\"expr\":\"1 +\"}\n{\"expr\":\"$length(s)\",\"data\":{\"s\":\"\\ud800\"}}\nnonsense\n");
-  std::ostringstream out;
-  std::ostringstream errors;
-  EXPECT_EQ(run_query({}, in, out, errors), 0);
-  EXPECT_EQ(out.str().substr(0, out.str().rfind("{\"error\":{\"code\":\"Inv")),
-            "{\"result\":3}\n{\"undefined\":true}\n"
-            "{\"error\":{\"code\":\"S0207\",\"message\":\"Unexpected end of "
-            "expression\",\"position\":3,\"token\":\"(end)\"}}\n"
-            "{\"result\":1}\n");
-}
-
-TEST(JsonataQueryCommand, PrintsOneResultForPeople) {
-  QueryRequest request;
-  request.expression = "{'a': [1, $b]}";
-  request.bindings = {parse_binding("$b={\"c\":2}").value()};
-  std::istringstream in;
-  std::ostringstream out;
-  std::ostringstream errors;
-  EXPECT_EQ(run_query(request, in, out, errors), 0);
-  EXPECT_EQ(out.str(), "{\n  \"a\": [\n    1,\n    {\n      \"c\": 2\n    }\n  ]\n}\n");
-  request.expression = "1 + 'a'";
-  EXPECT_EQ(run_query(request, in, out, errors), 1);
-  EXPECT_EQ(errors.str(), "T2002: The right side of the \"+\" operator must evaluate to a number (at character 3)\n");
-  EXPECT_FALSE(parse_binding("x").has_value());
-}
-
-TEST(JsonataQueryCommand, TimesABench) {
-  std::ostringstream out;
-  std::ostringstream errors;
-  const Value cases = Value::from_text(R"([{"name":"n","expr":"a","data":{"a":1},"iterations":2}])").value();
-  EXPECT_EQ(run_bench(cases, Level::suite, out, errors), 0);
-  EXPECT_TRUE(out.str().starts_with("{\"name\":\"n\",\"us\":")) << out.str();
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "value/node.hpp"
+#include "value/quote.hpp"
 
 namespace lockstep::jsonata {
 
@@ -102,19 +103,11 @@ void append_text(std::string& out, std::string_view text) {
   out += text;
 }
 
-std::size_t count_characters(std::string_view text) {
-  std::size_t count = 0;
-  for (const char c : text) {
-    count += (static_cast<unsigned char>(c) & 0xC0U) != 0x80U ? 1 : 0;
-  }
-  return count;
-}
-
 std::size_t count_units(std::string_view text) {
   std::size_t count = 0;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    count += byte >= 0xF0 ? 2 : (byte & 0xC0U) != 0x80U ? 1 : 0;
+    count += byte >= 0xF0 ? 2 : starts_character(c) ? 1 : 0;
   }
   return count;
 }
@@ -180,51 +173,7 @@ double to_precision_15(double value) {
 }
 
 void append_quoted(std::string& out, std::string_view text) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  const auto escape = [&out](unsigned unit) {
-    out += "\\u";
-    for (int shift = 12; shift >= 0; shift -= 4) {
-      out += kHex[(unit >> shift) & 0xFU];
-    }
-  };
-  out += '"';
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\b':
-        out += "\\b";
-        break;
-      case '\f':
-        out += "\\f";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        if (c < 0x20) {
-          escape(c);
-        } else if (c == 0xED && i + 2 < text.size() && static_cast<unsigned char>(text[i + 1]) >= 0xA0) {
-          std::size_t at = i;
-          escape(next_code_point(text, at));
-          i = at - 1;
-        } else {
-          out += static_cast<char>(c);
-        }
-    }
-  }
-  out += '"';
+  append_json_string(out, text, "0123456789abcdef");
 }
 
 }  // namespace lockstep::jsonata

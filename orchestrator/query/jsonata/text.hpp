@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "value/utf8.hpp"
+
 namespace lockstep::jsonata {
 
 bool is_ascii(std::string_view text);
@@ -24,8 +26,6 @@ void append_utf16_unit(std::string& out, unsigned unit);
 /// Appends `text`; joins surrogates at the seam.
 void append_text(std::string& out, std::string_view text);
 
-/// Characters (a surrogate pair is one).
-std::size_t count_characters(std::string_view text);
 /// UTF-16 units.
 std::size_t count_units(std::string_view text);
 /// Offset of character `index`; text.size() if there are not so many.

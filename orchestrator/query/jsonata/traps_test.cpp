@@ -14,14 +14,14 @@ constexpr std::string_view kLibrary = R"({"name":"town","books":[
   {"title":"C","by":{"who":"Uli","role":"text"}}],
   "loans":[{"of":"A","to":"x"},{"of":"C","to":"y"},{"of":"A","to":"z"}]})";
 
-void check(const Cases& cases, std::string_view data = kLibrary) {
+void holds(const Cases& cases, std::string_view data = kLibrary) {
   for (const auto& [expression, expected] : cases) {
     EXPECT_EQ(q(expression, data), expected) << expression;
   }
 }
 
 TEST(JsonataTraps, T01OnlySequencesUnwrap) {
-  check({{"[7]", "[7]"},
+  holds({{"[7]", "[7]"},
          {"{'a':[7]}.a", "[7]"},
          {"[7][0]", "7"},
          {"[{'a':7}].a", "7"},
@@ -29,7 +29,7 @@ TEST(JsonataTraps, T01OnlySequencesUnwrap) {
 }
 
 TEST(JsonataTraps, T02EmptyBracketsKeepTheArrayThroughWhatFollows) {
-  check({{"books[title='B'].title[]", "[\"B\"]"},
+  holds({{"books[title='B'].title[]", "[\"B\"]"},
          {"books[][title='B'].title", "[\"B\"]"},
          {"books.by[][0].who", R"(["Eve","Eve","Uli"])"},
          {"books[0].by[role='art'].who[]", "[\"Max\"]"},
@@ -38,7 +38,7 @@ TEST(JsonataTraps, T02EmptyBracketsKeepTheArrayThroughWhatFollows) {
 }
 
 TEST(JsonataTraps, T03ArrayConstructorsInPaths) {
-  check({{"[books[0], books[1]].title", R"(["A","B"])"},
+  holds({{"[books[0], books[1]].title", R"(["A","B"])"},
          {"books.[title, year]", R"([["A",2001],["B",1999],["C"]])"},
          {"books.[title].$", R"([["A"],["B"],["C"]])"},
          {"[1,2].[$]", "[[1],[2]]"},
@@ -49,13 +49,13 @@ TEST(JsonataTraps, T03ArrayConstructorsInPaths) {
 }
 
 TEST(JsonataTraps, T04OneArrayOfTheLastStepComesBackAsItIs) {
-  check({{"{'a':{'b':[[1,2],[3]]}}.a.b", "[[1,2],[3]]"},
+  holds({{"{'a':{'b':[[1,2],[3]]}}.a.b", "[[1,2],[3]]"},
          {"[{'b':[[1],[2]]},{'b':[[3]]}].b", "[[1],[2],[3]]"},
          {"{'a':[[1]]}.a", "[[1]]"}});
 }
 
 TEST(JsonataTraps, T05AnArrayAsInputIsOneItem) {
-  check({{"$", "[[1,2],[3]]"},
+  holds({{"$", "[[1,2],[3]]"},
          {"$[0]", "[1,2]"},
          {"$[1][0]", "3"},
          {"*", "[1,2,3]"},
@@ -65,7 +65,7 @@ TEST(JsonataTraps, T05AnArrayAsInputIsOneItem) {
 }
 
 TEST(JsonataTraps, T06WhatAPredicateSelects) {
-  check({{"['a','b','c'][1.7]", "\"b\""},
+  holds({{"['a','b','c'][1.7]", "\"b\""},
          {"['a','b','c'][-1]", "\"c\""},
          {"['a','b','c'][[2,0,2]]", R"(["a","c","c"])"},
          {"['a','b','c'][[0,'x']]", R"(["a","b","c"])"},
@@ -77,18 +77,18 @@ TEST(JsonataTraps, T06WhatAPredicateSelects) {
 }
 
 TEST(JsonataTraps, T06PredicatesOnNothing) {
-  check({{"[1,2].x[true]", "[null,null]"}, {"[1,2].x[[0,1]]", "[null,null]"}, {"[1,2].x[false]", "undefined"}});
+  holds({{"[1,2].x[true]", "[null,null]"}, {"[1,2].x[[0,1]]", "[null,null]"}, {"[1,2].x[false]", "undefined"}});
 }
 
 TEST(JsonataTraps, T07AnIndexBelongsToItsStep) {
-  check({{"books.by[0].who", R"(["Eve","Eve","Uli"])"},
+  holds({{"books.by[0].who", R"(["Eve","Eve","Uli"])"},
          {"(books.by)[0].who", "\"Eve\""},
          {"(books.by)[-1].who", "\"Uli\""},
          {"books.by[role='text'][0].who", R"(["Eve","Eve","Uli"])"}});
 }
 
 TEST(JsonataTraps, T08UndefinedPassesThrough) {
-  check({{"nope + 1", "undefined"},
+  holds({{"nope + 1", "undefined"},
          {"1 % nope", "undefined"},
          {"nope = 1", "false"},
          {"nope != nope", "false"},
@@ -102,7 +102,7 @@ TEST(JsonataTraps, T08UndefinedPassesThrough) {
 }
 
 TEST(JsonataTraps, T09ComparedTypesAreCheckedBeforeUndefined) {
-  check({{"nope < true", "T2010"},
+  holds({{"nope < true", "T2010"},
          {"[1] < nope", "T2010"},
          {"1 < '1'", "T2009"},
          {"null > 1", "T2010"},
@@ -119,7 +119,7 @@ TEST(JsonataTraps, T10Truth) {
 }
 
 TEST(JsonataTraps, T11DescendantsAndWildcards) {
-  check({{"**.who", R"(["Eve","Max","Eve","Uli"])"},
+  holds({{"**.who", R"(["Eve","Max","Eve","Uli"])"},
          {"books.**.who", R"(["Eve","Max","Eve","Uli"])"},
          {"**.by.who", R"(["Eve","Max","Eve","Uli"])"},
          {"**.nope", "undefined"},
@@ -129,14 +129,14 @@ TEST(JsonataTraps, T11DescendantsAndWildcards) {
          {"$count(books[1].**)", "6"},
          {"books[1].*", R"(["B",1999,{"who":"Eve","role":"text"}])"},
          {"{'a':[[1,[2]],3]}.*", "[1,2,3]"}});
-  check({{"**.a", "[1,2,3]"}, {"**.**.a", "[1,2,3,2,3,3]"}, {"(**.a)[1]", "2"}},
+  holds({{"**.a", "[1,2,3]"}, {"**.**.a", "[1,2,3,2,3,3]"}, {"(**.a)[1]", "2"}},
         R"({"a":1,"b":[{"a":2,"c":{"a":3}},[]]})");
-  check({{"**.a", "1"}}, R"([[{"a":1}]])");
-  check({{"[{'a':1},{'b':{'a':[2,3]}}].**.a", "[1,2,3]"}, {"{'2':{'a':2},'1':{'a':1}}.**.a", "[1,2]"}});
+  holds({{"**.a", "1"}}, R"([[{"a":1}]])");
+  holds({{"[{'a':1},{'b':{'a':[2,3]}}].**.a", "[1,2,3]"}, {"{'2':{'a':2},'1':{'a':1}}.**.a", "[1,2]"}});
 }
 
 TEST(JsonataTraps, T12Parents) {
-  check({{"books.by.{'w':who,'t':%.title,'n':%.%.name}[w='Max']", R"({"w":"Max","t":"A","n":"town"})"},
+  holds({{"books.by.{'w':who,'t':%.title,'n':%.%.name}[w='Max']", R"({"w":"Max","t":"A","n":"town"})"},
          {"books.by[%.year>2000].who", R"(["Eve","Max"])"},
          {"books.(by).(who & %.title)", R"(["EveA","MaxA","EveB","UliC"])"},
          {"books.by^(%.title, >who).who", R"(["Max","Eve","Eve","Uli"])"},
@@ -148,7 +148,7 @@ TEST(JsonataTraps, T12Parents) {
 }
 
 TEST(JsonataTraps, T13JoinsAndPositions) {
-  check({{"loans@$l.books@$b[$b.title=$l.of].($l.to & $b.title)", R"(["xA","yC","zA"])"},
+  holds({{"loans@$l.books@$b[$b.title=$l.of].($l.to & $b.title)", R"(["xA","yC","zA"])"},
          {"books@$b.loans[of=$b.title].to", R"(["x","z","y"])"},
          {"books#$i[year>0].($i & title)", R"(["0A","1B"])"},
          {"books[year<2000]#$i.($i & title)", "\"0B\""},
@@ -160,7 +160,7 @@ TEST(JsonataTraps, T13JoinsAndPositions) {
 }
 
 TEST(JsonataTraps, T14Grouping) {
-  check({{"books.by{role: who}", R"({"text":["Eve","Eve","Uli"],"art":"Max"})"},
+  holds({{"books.by{role: who}", R"({"text":["Eve","Eve","Uli"],"art":"Max"})"},
          {"books.by{role: $count(who)}", R"({"text":3,"art":1})"},
          {"books@$b.loans@$l[$l.of=$b.title]{$l.to: $b.title}", R"({"x":"A","z":"A","y":"C"})"},
          {"books{year: 1}", "T1003"},
@@ -169,7 +169,7 @@ TEST(JsonataTraps, T14Grouping) {
 }
 
 TEST(JsonataTraps, T15ObjectConstructorsGroupAnArray) {
-  check({{"books{'all': title}", R"({"all":["A","B","C"]})"},
+  holds({{"books{'all': title}", R"({"all":["A","B","C"]})"},
          {"books.{'one': title}", R"([{"one":"A"},{"one":"B"},{"one":"C"}])"},
          {"{'a': nope, 'b': null}", R"({"b":null})"},
          {"nope{'a': 1}", R"({"a":1})"},
@@ -177,7 +177,7 @@ TEST(JsonataTraps, T15ObjectConstructorsGroupAnArray) {
 }
 
 TEST(JsonataTraps, T16Transforms) {
-  check({{"($ ~> |books[title='B']|{'year': 1}, ['by','title']|).books[1]", R"({"year":1})"},
+  holds({{"($ ~> |books[title='B']|{'year': 1}, ['by','title']|).books[1]", R"({"year":1})"},
          {"($t := |loans|{'to': 'me'}|; $t($).loans[2].to & loans[2].to)", "\"mez\""},
          {"($clone := function($x){{'books':[{'z':1}]}}; ($ ~> |books|{'y':2}|))", R"({"books":[{"z":1,"y":2}]})"},
          {"($clone := 5; $ ~> |books|{}|)", "T2013"},
@@ -186,14 +186,14 @@ TEST(JsonataTraps, T16Transforms) {
 }
 
 TEST(JsonataTraps, T17Chains) {
-  check({{"'ab' ~> $substring(1) ~> $uppercase", "\"B\""},
+  holds({{"'ab' ~> $substring(1) ~> $uppercase", "\"B\""},
          {"($up := $uppercase ~> $length; $up('abc'))", "3"},
          {"books.title ~> $join('-')", "\"A-B-C\""},
          {"'x' ~> 5", "T2006"}});
 }
 
 TEST(JsonataTraps, T18PartialApplication) {
-  check({{"($f := $pad(?, 3, '.'); ['a','b'].$f($))", R"(["a..","b.."])"},
+  holds({{"($f := $pad(?, 3, '.'); ['a','b'].$f($))", R"(["a..","b.."])"},
          {"($f := function($a,$b){$a - $b}; $g := $f(?, 1); $h := $f(10, ?); $g(5) & $h(4))", "\"46\""},
          {"($f := function($a,$b,$c){$a & $b & $c}; $f(?, 'x', ?)('1', '2'))", "\"1x2\""},
          {"substring(?, 1)", "T1007"},
@@ -201,7 +201,7 @@ TEST(JsonataTraps, T18PartialApplication) {
 }
 
 TEST(JsonataTraps, T19Signatures) {
-  check({{"('c').function($x)<s-:s>{$x}()", "\"c\""},
+  holds({{"('c').function($x)<s-:s>{$x}()", "\"c\""},
          {"function($a,$b)<sn?:s>{$a & $b}('x')", "\"x\""},
          {"function($a)<a:n>{$count($a)}('x')", "1"},
          {"function($a)<n+:n>{$a}(1,2)", "1"},
@@ -214,7 +214,7 @@ TEST(JsonataTraps, T19Signatures) {
 }
 
 TEST(JsonataTraps, T20HigherOrderFunctionsTrimTheirArguments) {
-  check({{"$map([1,2], function(){9})", "[9,9]"},
+  holds({{"$map([1,2], function(){9})", "[9,9]"},
          {"$map([4,5], function($v,$i){$i})", "[0,1]"},
          {"$map(['a','b'], function($v,$i,$a){$count($a)})", "[2,2]"},
          {"$map(['1','2'], $number)", "[1,2]"},
@@ -225,7 +225,7 @@ TEST(JsonataTraps, T20HigherOrderFunctionsTrimTheirArguments) {
 }
 
 TEST(JsonataTraps, T21TailCallsDoNotNest) {
-  check({{"($even := function($n){$n = 0 ? true : $odd($n-1)}; $odd := function($n){$n = 0 ? false : $even($n-1)}; "
+  holds({{"($even := function($n){$n = 0 ? true : $odd($n-1)}; $odd := function($n){$n = 0 ? false : $even($n-1)}; "
           "$even(6555))",
           "false"},
          {"($f := function($n, $s){$n = 0 ? $length($s) : $f($n - 1, $s & 'x')}; $f(3000, ''))", "3000"}});
@@ -242,7 +242,7 @@ TEST(JsonataTraps, T21TailCallsDoNotNest) {
 }
 
 TEST(JsonataTraps, T22Scopes) {
-  check({{"($a := 1; ($a := 2; $b := 3); $a & $b)", "\"1\""},
+  holds({{"($a := 1; ($a := 2; $b := 3); $a & $b)", "\"1\""},
          {"($f := function(){($c := $c + 1)}; $c := 4; $f() + $c)", "9"},
          {"($fs := [1,2].(function($x){$x * 10}); $fs[1](5))", "50"},
          {"($add := function($x){function($y){$x + $y}}; $add(1)($add(2)(3)))", "6"},
@@ -252,7 +252,7 @@ TEST(JsonataTraps, T22Scopes) {
 }
 
 TEST(JsonataTraps, T23Sorting) {
-  check({{"books^(year).title", R"(["B","A","C"])"},
+  holds({{"books^(year).title", R"(["B","A","C"])"},
          {"books^(>year).title", R"(["A","B","C"])"},
          {"books.by^(role).who", R"(["Max","Eve","Eve","Uli"])"},
          {"books^(by)", "T2008"},
@@ -264,7 +264,7 @@ TEST(JsonataTraps, T23Sorting) {
 }
 
 TEST(JsonataTraps, T24StringsOfValues) {
-  check({{"$string(1/3)", "\"0.333333333333333\""},
+  holds({{"$string(1/3)", "\"0.333333333333333\""},
          {"$string(1e21)", "\"1e+21\""},
          {"$string(123456789012345680000)", "\"123456789012345680000\""},
          {"$string(0.000001)", "\"0.000001\""},
@@ -276,7 +276,7 @@ TEST(JsonataTraps, T24StringsOfValues) {
 }
 
 TEST(JsonataTraps, T25Numbers) {
-  check({{"$number('0xFF')", "255"},
+  holds({{"$number('0xFF')", "255"},
          {"$number('0o17')", "15"},
          {"$number('0b11')", "3"},
          {"$number('+1')", "D3030"},
@@ -289,7 +289,7 @@ TEST(JsonataTraps, T25Numbers) {
 }
 
 TEST(JsonataTraps, T26RegularExpressions) {
-  check({{"/o(x)?/('foo')", R"({"match":"o","start":1,"end":2,"groups":[null]})"},
+  holds({{"/o(x)?/('foo')", R"({"match":"o","start":1,"end":2,"groups":[null]})"},
          {"/o/('foo').next().start", "2"},
          {"$replace('abcdefghijkl', /(a)(b)(c)(d)(e)(f)(g)(h)(i)(j)(k)(l)/, '$12-$1')", "\"l-a\""},
          {"$replace('ab', /(a)/, '$0$0$$$1$2')", "\"aa$ab\""},
@@ -304,7 +304,7 @@ TEST(JsonataTraps, T26RegularExpressions) {
 }
 
 TEST(JsonataTraps, T27NumberPictures) {
-  check({{"$formatNumber(1234567.891, '#,##0.00')", "\"1,234,567.89\""},
+  holds({{"$formatNumber(1234567.891, '#,##0.00')", "\"1,234,567.89\""},
          {"$formatNumber(123456789, '#,##,##0')", "\"1234,56,789\""},
          {"$formatNumber(0.256, '00.0%')", "\"25.6%\""},
          {"$formatNumber(0.256, '0‰')", "\"256‰\""},
@@ -316,7 +316,7 @@ TEST(JsonataTraps, T27NumberPictures) {
 }
 
 TEST(JsonataTraps, T28IntegerPictures) {
-  check({{"$formatInteger(1e12, 'w')", "\"one trillion\""},
+  holds({{"$formatInteger(1e12, 'w')", "\"one trillion\""},
          {"$formatInteger(23, 'Ww;o')", "\"Twenty-Third\""},
          {"$formatInteger(1999, 'i')", "\"mcmxcix\""},
          {"$formatInteger(703, 'a')", "\"aaa\""},
@@ -332,7 +332,7 @@ TEST(JsonataTraps, T28IntegerPictures) {
 }
 
 TEST(JsonataTraps, T29Dates) {
-  check({{"$fromMillis(1521801216617, '[D1o] [MNn,*-3] [Y,*-2] [h#1]:[m] [PN]')", "\"23rd Mar 18 10:33 AM\""},
+  holds({{"$fromMillis(1521801216617, '[D1o] [MNn,*-3] [Y,*-2] [h#1]:[m] [PN]')", "\"23rd Mar 18 10:33 AM\""},
          {"$fromMillis(1451606400000, '[X]-W[W01] [w]')", "\"2015-W53 5\""},
          {"$fromMillis(0, '[Y0001]-[M01]-[D01]T[H01]:[m01]:[s01][Z0101t]', '+0100')", "\"1970-01-01T01:00:00+0100\""},
          {"$fromMillis(0, '[h] [P]')", "\"12 am\""},
@@ -345,7 +345,7 @@ TEST(JsonataTraps, T29Dates) {
 }
 
 TEST(JsonataTraps, T30Errors) {
-  check({{"sum([1])", "T1005"},
+  holds({{"sum([1])", "T1005"},
          {"$nope(1)", "T1006"},
          {"$encodeUrl('\\ud800')", "D3140"},
          {"$count([1..10000000])", "10000000"},

@@ -3,14 +3,12 @@
 #include <charconv>
 
 #include "query/jsonpath/condition.hpp"
+#include "value/utf8.hpp"
 
 namespace lockstep::jsonpath {
 
 namespace {
 
-bool is_array(const Node* node) {
-  return node != nullptr && node->is_array();
-}
 bool is_string(const Node* node) {
   return node != nullptr && node->is_string();
 }
@@ -86,11 +84,6 @@ bool is_empty(const Node& node) {
   return node.is_string() ? node.as_string().empty() : node.size() == 0;
 }
 
-std::size_t characters(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-}
-
 }  // namespace
 
 bool holds_between(Comparison comparison, const Node* left, const Node* right) {
@@ -129,7 +122,8 @@ bool holds_between(Comparison comparison, const Node* left, const Node* right) {
         return false;
       }
       const auto size = static_cast<std::size_t>(*expected);
-      return left->is_string() ? characters(left->as_string()) == size : left->is_container() && left->size() == size;
+      return left->is_string() ? count_characters(left->as_string()) == size
+                               : left->is_container() && left->size() == size;
     }
     case Comparison::empty:
       return left != nullptr && (left->is_string() || left->is_container()) && right != nullptr &&

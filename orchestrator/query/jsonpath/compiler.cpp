@@ -165,7 +165,7 @@ class Compiler {
       fail_token();
       return;
     }
-    add(StepKind::name).name = std::move(name);
+    add(StepKind::name).name.text = std::move(name);
   }
 
   void read_bracket() {
@@ -187,7 +187,7 @@ class Compiler {
   }
 
   void read_quoted_names(char quote) {
-    std::vector<std::string> names;
+    std::vector<Name> names;
     bool expect_name = true;
     std::size_t i = at_ + 1;
     for (; i < text_.size() && text_[i] != ']'; ++i) {
@@ -218,7 +218,12 @@ class Compiler {
              i);
         return;
       }
-      names.push_back(unescape(text_.substr(begin, i - begin)));
+      const std::string_view written = text_.substr(begin, i - begin);
+      Name& name = names.emplace_back();
+      name.text = unescape(written);
+      if (dialect_ == Dialect::states && name.text != written) {
+        name.written = written;
+      }
       expect_name = false;
     }
     if (i >= text_.size()) {

@@ -71,9 +71,15 @@ class Parser {
     return false;
   }
   bool fail_here() {
-    return fail(at_ < text_.size()
-                    ? fmt::format("Failed to parse filter: {}, error on position: {}, char: {}", text_, at_, text_[at_])
-                    : fmt::format("Failed to parse filter: {}", text_));
+    if (at_ >= text_.size()) {
+      return fail(fmt::format("Failed to parse filter: {}", text_));
+    }
+    std::size_t end = at_ + 1;  // of the whole character
+    while (end < text_.size() && (static_cast<unsigned char>(text_[end]) & 0xC0) == 0x80) {
+      ++end;
+    }
+    return fail(fmt::format("Failed to parse filter: {}, error on position: {}, char: {}", text_, at_,
+                            text_.substr(at_, end - at_)));
   }
 
   char current() const { return at_ < text_.size() ? text_[at_] : '\0'; }
@@ -148,7 +154,7 @@ class Parser {
       return false;
     }
     const std::size_t mark = at_;
-    if (read_operator(condition.comparison) && read_value(condition.right)) {
+    if (read_operator(condition.comparison) && (read_word_value(condition.right) || read_value(condition.right))) {
       condition.kind = Condition::Kind::comparison;
       return true;
     }
@@ -218,6 +224,24 @@ class Parser {
       default:
         return read_number(operand);
     }
+  }
+
+  // A word without quotes, which AWS reads as if it had some: [?(@.Key == Name)]. False, without a problem, where there
+  // is none.
+  bool read_word_value(Operand& operand) {
+    skip_blanks();
+    constexpr std::string_view kBeginsOther = "@$'\"{[/!()&|=<>~";
+    if (dialect_ != Dialect::states || at_ >= text_.size() || kBeginsOther.find(current()) != std::string_view::npos) {
+      return false;
+    }
+    const std::size_t end = std::min(text_.find_first_of(" )&|'\"", at_), text_.size());
+    const std::string_view word = text_.substr(at_, end - at_);
+    if (Value::from_text(std::string(word)) || word.find_first_not_of("0123456789-.Ee") == std::string_view::npos) {
+      return false;  // true, false, null, a number, or what ought to be one
+    }
+    operand.literal = Value::string(word);
+    at_ = end;
+    return true;
   }
 
   bool read_constant(std::string_view word, Value value, Operand& operand) {

@@ -47,6 +47,11 @@ struct Condition {
   Operand left, right;           ///< of comparison; existence: left only
 };
 
+/// Not so of what a path does not select.
+inline bool is_array(const Node* node) {
+  return node != nullptr && node->is_array();
+}
+
 /// Whether `comparison` holds; null stands for a path that selects nothing. `matches` never does: it needs a pattern.
 bool holds_between(Comparison comparison, const Node* left, const Node* right);
 

@@ -13,10 +13,6 @@ constexpr std::size_t kMaxMade = 64U << 20U;
 // A value up to this many bytes is quoted in a message.
 constexpr std::size_t kQuoted = 1000;
 
-bool is_array(const Node* node) {
-  return node != nullptr && node->is_array();
-}
-
 std::string text_to_match(const Node* node) {
   std::string text;
   if (node != nullptr && node->is_string()) {
@@ -189,7 +185,7 @@ bool Evaluator::walk_names(const StepList& list, std::size_t step, Item item, It
     return !here.certain_before || miss(list, step, *item.node);
   }
   if (here.kind == StepKind::name) {
-    const Node* found = item.node->find(here.name);
+    const Node* found = find_member(*item.node, here.name);
     if (found == nullptr) {
       const bool needed = require_ || (!last && here.certain_before);
       return !needed || miss(list, step, *item.node);
@@ -198,8 +194,8 @@ bool Evaluator::walk_names(const StepList& list, std::size_t step, Item item, It
   }
   Builder merged;
   merged.begin_object();
-  for (const std::string& name : here.detail->names) {
-    const Node* found = item.node->find(name);
+  for (const Name& name : here.detail->names) {
+    const Node* found = find_member(*item.node, name);
     if (found == nullptr) {
       if (require_) {
         merged.end_object();
@@ -208,7 +204,7 @@ bool Evaluator::walk_names(const StepList& list, std::size_t step, Item item, It
       continue;
     }
     if (last) {
-      merged.key(name);
+      merged.key(key_in(*item.node, name));
       merged.part(*item.owner, *found);
     } else if (!walk(list, step + 1, {found, item.owner}, out)) {
       merged.end_object();
@@ -291,12 +287,12 @@ bool Evaluator::walk_descendants(const StepList& list, std::size_t step, Item it
     bool fits = true;
     switch (here.kind) {
       case StepKind::name:
-        fits = node.is_object() && node.find(here.name) != nullptr;
+        fits = node.is_object() && find_member(node, here.name) != nullptr;
         break;
       case StepKind::names:
         fits = node.is_object() && (step + 1 < list.steps.size() ||
                                     std::all_of(here.detail->names.begin(), here.detail->names.end(),
-                                                [&](const std::string& name) { return node.find(name) != nullptr; }));
+                                                [&](const Name& name) { return find_member(node, name) != nullptr; }));
         break;
       case StepKind::index:
       case StepKind::indices:

@@ -25,6 +25,8 @@ void append_utf8(std::string& out, unsigned code) {
   }
 }
 
+constexpr std::string_view kBetweenWords = " \t\r\n[]{},:'\"";
+
 bool read_hex4(std::string_view text, unsigned& code) {
   if (text.size() < 4) {
     return false;
@@ -69,7 +71,19 @@ bool read_lenient_json(std::string_view text, Value& value) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char quote = text[i];
     if (quote != '\'' && quote != '"') {
-      strict += quote;
+      const std::size_t word_end = std::min(text.find_first_of(kBetweenWords, i), text.size());
+      if (word_end == i) {
+        strict += quote;
+        continue;
+      }
+      // A word without quotes is a string, too, where it is nothing else.
+      const std::string word(text.substr(i, word_end - i));
+      if (Value::from_text(word)) {
+        strict += word;
+      } else {
+        append_json_string(strict, word);
+      }
+      i = word_end - 1;
       continue;
     }
     std::size_t end = i + 1;

@@ -4,6 +4,7 @@
 #include "query/jsonpath/evaluator.hpp"
 #include "query/jsonpath/steps.hpp"
 #include "value/builder.hpp"
+#include "value/utf8.hpp"
 
 namespace lockstep::jsonpath {
 
@@ -26,14 +27,13 @@ bool continues_name(char c) {
 
 query::CompileProblem in_characters(query::CompileProblem problem, std::string_view text) {
   const std::string_view before = text.substr(0, std::min(problem.position, text.size()));
-  problem.position = static_cast<std::size_t>(std::count_if(
-      before.begin(), before.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  problem.position = count_characters(before);
   return problem;
 }
 
 const Node* child(const Node& node, const Step& step) {
   if (step.kind == StepKind::name) {
-    return node.is_object() ? node.find(step.name) : nullptr;
+    return node.is_object() ? find_member(node, step.name) : nullptr;
   }
   if (!node.is_array()) {
     return nullptr;
@@ -81,17 +81,18 @@ void build_placed(Builder& builder, const StepList& list, std::size_t at, const 
     return;
   }
   builder.begin_object();
+  const std::string_view key = node == nullptr ? std::string_view(step.name.text) : key_in(*node, step.name);
   for (std::size_t i = 0; node != nullptr && i < node->size(); ++i) {
     const Member& member = node->member(i);
     builder.key(member.key());
-    if (member.key() == step.name) {
+    if (member.key() == key) {
       build_placed(builder, list, at + 1, document, place, value);
     } else {
       builder.part(document, member.node);
     }
   }
   if (place == nullptr) {
-    builder.key(step.name);
+    builder.key(key);
     build_placed(builder, list, at + 1, document, nullptr, value);
   }
   builder.end_object();
@@ -99,16 +100,27 @@ void build_placed(Builder& builder, const StepList& list, std::size_t at, const 
 
 }  // namespace
 
+const Node* find_member(const Node& object, const Name& name) {
+  const Node* found = object.find(name.text);
+  return found != nullptr || name.written.empty() ? found : object.find(name.written);
+}
+
+std::string_view key_in(const Node& object, const Name& name) {
+  const bool as_written =
+      !name.written.empty() && object.find(name.text) == nullptr && object.find(name.written) != nullptr;
+  return as_written ? name.written : name.text;
+}
+
 std::string spell(const Step& step) {
   switch (step.kind) {
     case StepKind::name:
-      return fmt::format("['{}']", step.name);
+      return fmt::format("['{}']", step.name.text);
     case StepKind::index:
       return fmt::format("[{}]", step.index);
     case StepKind::names: {
       std::string names;
-      for (const std::string& name : step.detail->names) {
-        names += fmt::format("{}'{}'", names.empty() ? "" : ",", name);
+      for (const Name& name : step.detail->names) {
+        names += fmt::format("{}'{}'", names.empty() ? "" : ",", name.text);
       }
       return "[" + names + "]";
     }

@@ -130,6 +130,7 @@ TEST(Path, RefusesWhatDoesNotParse) {
 TEST(Path, SaysWhereItDoesNotParse) {
   EXPECT_EQ(Path::compile("$.ä[b]").error().position, 3U);
   EXPECT_EQ(Path::compile("$.a[?(@.x ~~ 1)]").error().position, 10U);
+  EXPECT_EQ(Path::compile("$[?(ä)]").error().message, "Failed to parse filter: (ä), error on position: 1, char: ä");
 }
 
 TEST(Path, ABackslashEscapesACharacterOfAName) {
@@ -203,6 +204,18 @@ TEST(Path, SlicesClampAndIgnoreTheStep) {
   EXPECT_EQ(select("$[-2000000000:2000000000]", "[0,1]"), "[0,1,0,1]");
 }
 
+TEST(Path, ANameInBracketsIsMeantWithoutItsEscapesOrElseAsItIsWritten) {
+  EXPECT_EQ(select(R"($['a\\"b'])", R"({"a\\\"b":1,"a\\\\\"b":2})"), "1");
+  EXPECT_EQ(select(R"($['a\\"b'])", R"({"a\\\\\"b":2})"), "2");
+  EXPECT_EQ(select(R"($['a\"b'])", R"({"a\"b":1,"a\\\"b":2})"), "1");
+  EXPECT_EQ(select(R"($['a\"b'])", R"({"a\\\"b":2})"), "2");
+  EXPECT_EQ(select(R"($["a\"b"].x)", R"({"a\\\"b":{"x":2}})"), "2");
+  EXPECT_EQ(select(R"($..['a\"b'])", R"([{"a\\\"b":2},{"a\"b":1}])"), "[2,1]");
+  EXPECT_EQ(select(R"($['a\"b','c'])", R"({"a\\\"b":2,"c":3})"), R"({"a\\\"b":2,"c":3})");
+  EXPECT_EQ(select(R"($[?(@['a\"b'] == 2)].n)", R"([{"a\\\"b":2,"n":1}])"), "[1]");
+  EXPECT_EQ(select(R"($['a\"b'])", R"({"a\\\"b":2})", Dialect::jayway), R"(miss: No results for path: $['a"b'])");
+}
+
 TEST(Path, UnionsOfIndicesGiveAnArrayAndOfNamesOneObject) {
   EXPECT_EQ(select("$[2,0,-1,9]", "[0,1,2]"), "[2,0,2]");
   EXPECT_EQ(select("$['a','c']", R"({"c":3,"b":2,"a":1})"), R"({"a":1,"c":3})");
@@ -233,6 +246,22 @@ TEST(Path, FiltersCombineConditions) {
   EXPECT_EQ(select("$[?(!@.a)]", R"([{"a":null},{"b":1}])"), R"([{"b":1}])");
   EXPECT_EQ(select("$[?(@.a)]", R"([{"a":null},{"b":1}])"), R"([{"a":null}])");
   EXPECT_EQ(select("$[?(@[*].a)]", R"([[{"a":1}],[{"b":1}]])"), R"([[{"a":1}]])");
+}
+
+TEST(Path, AWordWithoutQuotesIsAStringOnTheRightOfAComparison) {
+  constexpr const char* kTags =
+      R"([{"Key":"Name","V":1},{"Key":"true","V":2},{"Key":true,"V":3},{"Key":"us-east-1","V":4},
+    {"Key":"nameless","V":5}])";
+  EXPECT_EQ(select("$[?(@.Key == Name)].V", kTags), "[1]");
+  EXPECT_EQ(select("$[?(@.Key==Name && @.V==1)].V", kTags), "[1]");
+  EXPECT_EQ(select("$[?(@.Key==Name||@.Key==nameless)].V", kTags), "[1,5]");
+  EXPECT_EQ(select("$[?((@.Key == us-east-1))].V", kTags), "[4]");
+  EXPECT_EQ(select("$[?(@.Key == true)].V", kTags), "[3]");
+  EXPECT_EQ(select("$[?(@.Key != Name)].V", kTags), "[2,3,4,5]");
+  EXPECT_EQ(select("$[?(@.Key in [Name, nameless, 'x'])].V", kTags), "[1,5]");
+  EXPECT_FALSE(compiles("$[?(Name == @.Key)]"));
+  EXPECT_FALSE(compiles("$[?(@.V == 1.2.3)]"));
+  EXPECT_FALSE(Path::compile("$[?(@.Key == Name)]", Dialect::jayway));
 }
 
 TEST(Path, FiltersCompareByKind) {
@@ -328,6 +357,8 @@ TEST(Path, BoundsNesting) {
 TEST(Path, PlacesAResult) {
   EXPECT_EQ(place("$", R"({"a":1})", "5"), "5");
   EXPECT_EQ(place("$.r", R"({"a":1})", "5"), R"({"a":1,"r":5})");
+  EXPECT_EQ(place(R"($['a\"b'])", R"({"c":1})", "5"), R"({"c":1,"a\"b":5})");
+  EXPECT_EQ(place(R"($['a\"b'])", R"({"a\\\"b":1})", "5"), R"({"a\\\"b":5})");
   EXPECT_EQ(place("$.a", R"({"a":1,"b":2})", "[5]"), R"({"a":[5],"b":2})");
   EXPECT_EQ(place("$.x.y.z", R"({"a":1})", "5"), R"({"a":1,"x":{"y":{"z":5}}})");
   EXPECT_EQ(place("$.a.c", R"({"a":{"b":1}})", "5"), R"({"a":{"b":1,"c":5}})");

@@ -31,6 +31,18 @@ enum class FunctionKind : std::uint8_t { length, keys, min, max, avg, stddev, su
 
 struct StepList;
 
+/// A name of a step. AWS takes one in brackets without its escapes and, where an object has no such member, as it is
+/// written.
+struct Name {
+  std::string text;
+  std::string written;  ///< empty where that is the same, or nobody is to look for it
+};
+
+/// The member of `object` that a name means, by the key that it has there; by Name::text where it has none.
+std::string_view key_in(const Node& object, const Name& name);
+/// The member itself, or null.
+const Node* find_member(const Node& object, const Name& name);
+
 /// An argument of a function: a literal, or else a path.
 struct Argument {
   Value literal;
@@ -39,7 +51,7 @@ struct Argument {
 
 /// What the rarer kinds of steps need.
 struct StepDetail {
-  std::vector<std::string> names;
+  std::vector<Name> names;
   std::vector<std::int32_t> indices;
   std::optional<std::int32_t> from, to;
   std::unique_ptr<const Condition> condition;
@@ -51,7 +63,7 @@ struct Step {
   StepKind kind = StepKind::name;
   bool certain_before = true;  ///< every step before this one leads to one node
   std::int32_t index = 0;
-  std::string name;
+  Name name;
   std::unique_ptr<const StepDetail> detail;
 };
 

@@ -1,0 +1,124 @@
+#include "map_run/listed_items.hpp"
+
+#include <fmt/format.h>
+#include <fnmatch.h>
+
+#include <algorithm>
+
+#include "map_run/readers.hpp"
+#include "value/builder.hpp"
+
+namespace lockstep::map_run {
+
+namespace {
+
+/// Whole seconds as Java prints a double, which is what AWS does: 1.789180622E9.
+std::string as_java_double(std::int64_t seconds) {
+  constexpr std::int64_t kPlainBelow = 10'000'000;
+  if (seconds > -kPlainBelow && seconds < kPlainBelow) {
+    return fmt::format("{}.0", seconds);
+  }
+  std::string digits = std::to_string(seconds);
+  const std::size_t first = seconds < 0 ? 2 : 1;
+  const std::size_t exponent = digits.size() - first;
+  digits.erase(std::max(digits.find_last_not_of('0') + 1, first));
+  digits.insert(first, digits.size() == first ? ".0" : ".");
+  return fmt::format("{}E{}", digits, exponent);
+}
+
+class ListingItems final : public ItemSource {
+ public:
+  ListingItems(ObjectList list, const std::string& bucket) : list_(std::move(list)), source_("S3://" + bucket) {}
+
+  Result<std::optional<Item>> next() override {
+    const std::optional<ListedObject> object = TRY(list_.next());
+    if (!object.has_value()) {
+      return std::optional<Item>();
+    }
+    Builder item;
+    item.begin_object();
+    item.key("Etag");  // of the content AWS takes a digest; it is not read here
+    item.string(fmt::format("\"{:08x}{:08x}{:016x}\"", static_cast<std::uint32_t>(object->modified_s),
+                            object->modified_ns, object->size));
+    item.key("Key");
+    item.string(object->key);
+    item.key("LastModified");
+    item.spelled_number(as_java_double(object->modified_s));
+    item.key("Size");
+    item.integer(static_cast<std::int64_t>(object->size));
+    item.key("StorageClass");
+    item.string("STANDARD");
+    item.end_object();
+    return Item{item.finish(), {}, source_};
+  }
+
+ private:
+  ObjectList list_;
+  std::string source_;
+};
+
+class FlattenedItems final : public ItemSource {
+ public:
+  FlattenedItems(ObjectList list, const asl::ItemReader& reader, std::string bucket, std::string pattern)
+      : list_(std::move(list)), reader_(reader), bucket_(std::move(bucket)), pattern_(std::move(pattern)) {}
+
+  Result<std::optional<Item>> next() override {
+    while (true) {
+      if (object_ != nullptr) {
+        auto item = TRY(object_->next());
+        if (item.has_value()) {
+          return item;
+        }
+        object_.reset();
+      }
+      const bool any = TRY(open_next());
+      if (!any) {
+        return std::optional<Item>();
+      }
+    }
+  }
+
+ private:
+  Result<bool> open_next() {
+    while (true) {
+      const std::optional<ListedObject> object = TRY(list_.next());
+      if (!object.has_value()) {
+        return any_ || pattern_.empty() ? Result<bool>(false) : none_matches();
+      }
+      if (pattern_.empty() || ::fnmatch(pattern_.c_str(), object->key.c_str(), FNM_PATHNAME) == 0) {
+        any_ = true;
+        object_ = TRY(object_items(reader_, object->path, uri_of(bucket_, object->key)));
+        return true;
+      }
+    }
+  }
+
+  Result<bool> none_matches() const {
+    return fail(ErrorKind::invalid,
+                fmt::format("The specified key does not exist. (no key in bucket '{}' matches {})", bucket_, pattern_));
+  }
+
+  ObjectList list_;
+  const asl::ItemReader& reader_;
+  std::string bucket_;
+  std::string pattern_;
+  std::unique_ptr<ItemSource> object_;  // that is being read
+  bool any_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<ItemSource> listing_items(ObjectList list, const std::string& bucket) {
+  return std::make_unique<ListingItems>(std::move(list), bucket);
+}
+
+std::unique_ptr<ItemSource> flattened_items(ObjectList list, const asl::ItemReader& reader, const std::string& bucket,
+                                            const std::string& pattern) {
+  return std::make_unique<FlattenedItems>(std::move(list), reader, bucket, pattern);
+}
+
+std::string uri_of(const std::string& bucket, const std::string& key) {
+  return fmt::format("S3://{}/{}", bucket, key);
+}
+
+}  // namespace lockstep::map_run
