@@ -28,7 +28,7 @@ class SpareMemory {
   }
   /// False: there is enough.
   bool keep(void* memory) {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef LOCKSTEP_SANITIZED
     constexpr std::size_t kMost = 0;  // who uses what is gone shall be caught
 #else
     constexpr std::size_t kMost = 4096;
