@@ -1,6 +1,6 @@
 """reference.py FOLDER BASES SPACING SAMPLES SEED: makes a chromosome and, for each sample, what to plant in it.
 
-Writes reference.fa, and truth/SAMPLE.tsv with a line per planted variant: position (from 1), reference, alternative,
+Writes reference.fa, samples.csv, and truth/SAMPLE.tsv with a line per planted variant: position (from 1), reference, alternative,
 genotype. Every tenth site is an insertion or a deletion, the others are substitutions; a sample carries about half of the
 sites, each on one of its two chromosomes or on both."""
 import os
@@ -35,6 +35,8 @@ for number in range(1, samples + 1):
             if genotype != "0/0":
                 truth.write("%d\t%s\t%s\t%s\n" % (at + 1, old, new, genotype))
                 planted += 1
+with open(os.path.join(folder, "samples.csv"), "w") as table:
+    table.write("sample\n" + "".join("s%d\n" % number for number in range(1, samples + 1)))
 with open(os.path.join(folder, "reference.fa"), "w") as fasta:
     fasta.write(">chr1\n")
     fasta.writelines(reference[start:start + 60] + "\n" for start in range(0, bases, 60))

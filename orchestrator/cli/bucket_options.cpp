@@ -18,14 +18,17 @@ void BucketOptions::add_to(po::options_description& options) {
 }
 
 Result<void> BucketOptions::put_into(service::RunRequest& request) const {
-  std::string below = root;
-  if (const char* set = std::getenv("LOCKSTEP_S3_ROOT"); below.empty() && set != nullptr) {
-    below = set;
-  }
-  if (buckets.empty() && below.empty()) {
+  const char* set = std::getenv("LOCKSTEP_S3_ROOT");
+  const bool is_given = !buckets.empty() || !root.empty();
+  const std::string below = !root.empty()                                                 ? root
+                            : set != nullptr && (is_given || request.bucket_root.empty()) ? set
+                                                                                          : "";
+  if (!is_given && below.empty()) {
     return {};
   }
-  request.buckets.clear();
+  if (is_given) {
+    request.buckets.clear();
+  }
   for (const std::string& bucket : buckets) {
     const std::size_t at = bucket.find('=');
     if (at == std::string::npos || at == 0 || at + 1 == bucket.size()) {

@@ -115,27 +115,51 @@ std::string banner(const std::string& what, const service::House& house, const s
                      job != nullptr ? fmt::format(", job {}", job) : "", folder.path(), resumed);
 }
 
-/// Both that want to see what happens to the run's own execution; either may be null.
+/// Both that want to see what happens to the run's own execution; either may be null. Progress sees its Map Runs'
+/// children, too.
 class Observers final : public service::Observer {
  public:
-  Observers(service::Observer* first, service::Observer* second) : all_{first, second} {}
+  Observers(service::Observer* history, Progress* progress) : history_(history), progress_(progress) {}
   void on_event(const engine::Event& event, const engine::Engine& engine) override {
-    for (service::Observer* one : all_) {
-      if (one != nullptr && event.execution == service::House::kOnly) {
-        one->on_event(event, engine);
-      }
+    const bool is_own = event.execution == service::House::kOnly;
+    if (history_ != nullptr && is_own) {
+      history_->on_event(event, engine);
+    }
+    if (progress_ == nullptr) {
+      return;
+    }
+    if (is_own) {
+      progress_->on_event(event, engine);
+    } else if (is_of_map_run(event.execution, engine)) {
+      progress_->on_child_event(event, engine);
     }
   }
   void on_outcome(const work::Outcome& outcome, const engine::Engine& engine) override {
-    for (service::Observer* one : all_) {
-      if (one != nullptr && outcome.id.execution == service::House::kOnly) {
-        one->on_outcome(outcome, engine);
-      }
+    const bool is_own = outcome.id.execution == service::House::kOnly;
+    if (history_ != nullptr && is_own) {
+      history_->on_outcome(outcome, engine);
+    }
+    if (progress_ != nullptr && (is_own || is_of_map_run(outcome.id.execution, engine))) {
+      progress_->on_outcome(outcome, engine);
     }
   }
 
  private:
-  std::array<service::Observer*, 2> all_;
+  /// Whether it is a child of a Map Run of the run's own execution, or of such a child's.
+  static bool is_of_map_run(engine::ExecutionId id, const engine::Engine& engine) {
+    while (id != service::House::kOnly) {
+      const engine::Execution* execution = engine.find(id);
+      const engine::ChildOrigin* origin = execution != nullptr ? execution->origin.child.get() : nullptr;
+      if (origin == nullptr || !origin->parent || origin->scope == asl::ScopeId::top) {
+        return false;
+      }
+      id = origin->parent->execution;
+    }
+    return true;
+  }
+
+  service::Observer* history_;
+  Progress* progress_;
 };
 
 /// What the last owner has said of its tasks.

@@ -31,8 +31,8 @@ struct Command {
 
 extern const Command kRun, kResume, kRedrive, kServe, kStart, kStop, kSendTaskSuccess, kSendTaskFailure,
     kSendTaskHeartbeat, kCreateActivity, kDeleteActivity, kListActivities, kDescribeActivity, kActivityWorker,
-    kValidate, kTest, kQuery, kStatus, kExplain, kHistory, kExport, kLogs, kRuns, kList, kDescribe, kClean, kFsck,
-    kHelp;
+    kValidate, kTest, kQuery, kStatus, kExplain, kHistory, kExport, kLogs, kRuns, kList, kDescribe, kMapRun, kClean,
+    kFsck, kHelp;
 
 /// All of them, in the order in which help lists them.
 std::span<const Command* const> commands();

@@ -91,6 +91,11 @@ void Progress::on_event(const engine::Event& event, const engine::Engine& engine
   counts_.on_event(event, engine);
 }
 
+void Progress::on_child_event(const engine::Event& event, const engine::Engine& engine) {
+  const std::lock_guard lock(counts_mutex_);
+  counts_.on_child_event(event, engine);
+}
+
 void Progress::on_outcome(const work::Outcome& outcome, const engine::Engine& engine) {
   const std::lock_guard lock(counts_mutex_);
   counts_.on_task(outcome, engine);

@@ -27,6 +27,8 @@ class Progress final : public service::Observer, public Screen {
   ~Progress() override;
 
   void on_event(const engine::Event& event, const engine::Engine& engine) override;
+  /// Of a child of one of its Map Runs, or of theirs.
+  void on_child_event(const engine::Event& event, const engine::Engine& engine);
   void on_outcome(const work::Outcome& outcome, const engine::Engine& engine) override;
   void on_workload(const fleet::Workload& workload, const engine::Engine& engine);
   void write(std::string_view lines) override;

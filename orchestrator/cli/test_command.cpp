@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "asl/definition_file.hpp"
+#include "cli/bucket_options.hpp"
 #include "cli/carry_out.hpp"
 #include "cli/case_results.hpp"
 #include "cli/command_line.hpp"
@@ -30,6 +31,7 @@ struct TestOptions {
   std::vector<std::string> cases;  ///< empty: all
   std::string machine;             ///< empty: by the definition's file
   std::string jobs;
+  BucketOptions buckets;
   std::string type;
   std::string limits;
   std::string junit;
@@ -142,6 +144,8 @@ Result<TestPlan> make_plan(const TestOptions& options) {
     TRY(take_jobs(options.jobs, request));
     plan.jobs = TRY(integrations::parse_jobs(request.jobs, options.jobs, request.jobs_folder));
   }
+  TRY(options.buckets.put_into(request));
+  service::add_buckets(request, plan.jobs);
   TRY(read_mocks(options, plan));
   return plan;
 }
@@ -152,19 +156,25 @@ CaseResult run_case(const TestOptions& options, const TestPlan& plan, const inte
   service::MockedExecution wanted{plan.machine, plan.mocked->name, test.execution_name, test.input, test.start_time};
   wanted.type = options.type == "EXPRESS" ? engine::ExecutionType::express : engine::ExecutionType::standard;
   wanted.limits = options.limits == "aws" ? engine::Limits::aws() : engine::Limits::hpc();
+  wanted.buckets = {plan.jobs.buckets, plan.jobs.bucket_root};
+  wanted.items = test.items;
+  wanted.is_mocked = [&](const std::string& state) { return test.responses.contains(state); };
   CaseResult result;
   result.machine = plan.mocked->name;
   result.name = test.name;
   const auto watch = [&](const std::vector<engine::Event>& events, const std::vector<engine::RuleTaken>& rules) {
     coverage.take(events, rules);
     for (const engine::Event& event : events) {
+      if (event.execution != service::kMocked) {
+        continue;
+      }
       result.event_count = std::max(result.event_count, event.id);
       if ((options.verbose || test.expect.history) && event.id != 0) {
         result.history.push_back(service::history_type(event, *plan.machine));
       }
-    }
-    if (options.verbose) {
-      result.events.insert(result.events.end(), events.begin(), events.end());
+      if (options.verbose) {
+        result.events.push_back(event);
+      }
     }
   };
   const auto begun = std::chrono::steady_clock::now();
@@ -255,7 +265,9 @@ int test(const Command& self, const Arguments& arguments) {
       ("machine", po::value(&options.machine)->value_name("NAME"),
        "which of the file's state machines DEF is; the one called as DEF's file, or the only one, unless given")  //
       ("jobs", po::value(&options.jobs)->value_name("FILE"),
-       "a jobs.json: tasks that are not mocked may have a builtin job of it")                                   //
+       "a jobs.json: tasks that are not mocked may have a builtin job of it");
+  options.buckets.add_to(shown);
+  shown.add_options()                                                                                           //
       ("type", po::value(&options.type)->value_name("TYPE")->default_value("STANDARD"), "STANDARD or EXPRESS")  //
       ("limits", po::value(&options.limits)->value_name("PROFILE")->default_value("hpc"),
        "hpc, or aws for AWS's quotas")                                                                       //

@@ -24,6 +24,8 @@ void Engine::handle(const Input& input, Step& step) {
     decider.redispatch(*again);
   } else if (const auto* report = std::get_if<MapRunReport>(&input.body)) {
     decider.take_children(*report);
+  } else if (const auto* change = std::get_if<ChangeMapRun>(&input.body)) {
+    decider.change_map_run(*change);
   }
   decider.proceed();
 }

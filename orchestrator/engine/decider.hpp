@@ -18,7 +18,8 @@ bool shows_in_history(const Body& body) {
   if constexpr (std::is_same_v<Body, WaitStarted> || std::is_same_v<Body, RetryScheduled> ||
                 std::is_same_v<Body, TaskRedispatched> || std::is_same_v<Body, HeartbeatReceived> ||
                 std::is_same_v<Body, RequestTaken> || std::is_same_v<Body, WorkFailed> ||
-                std::is_same_v<Body, TaskNoted> || std::is_same_v<Body, MapRunProgress>) {
+                std::is_same_v<Body, TaskNoted> || std::is_same_v<Body, MapRunProgress> ||
+                std::is_same_v<Body, MapRunChanged>) {
     return false;
   } else if constexpr (requires { body.iteration; }) {
     return body.iteration;  // of a Parallel's branches it shows no start and no end
@@ -63,6 +64,7 @@ class Decider {
   void redrive(const RedriveExecution& redrive);
   void redispatch(const RedispatchTask& again);
   void take_children(const MapRunReport& report);
+  void change_map_run(const ChangeMapRun& change);
   /// Fires the timers that are due, then lets ready strands go on until none is ready or the budget is spent.
   void proceed();
 

@@ -56,6 +56,54 @@ std::string problem_of(const asl::StateMachine& from, const asl::State& state, c
                                                        : fmt::format("the state '{}' stands elsewhere", state.name);
 }
 
+/// The state of that name within a scope, as it is written; null: none.
+const Node* find_state(const Node& scope, std::string_view name) {
+  const Node* states = scope.is_object() ? scope.find("States") : nullptr;
+  if (states == nullptr || !states->is_object()) {
+    return nullptr;
+  }
+  if (const Node* found = states->find(name)) {
+    return found;
+  }
+  for (std::size_t i = 0; i < states->size(); ++i) {
+    const Node& state = states->member(i).value();
+    if (!state.is_object()) {
+      continue;
+    }
+    for (const char* processor : {"ItemProcessor", "Iterator"}) {
+      const Node* inner = state.find(processor);
+      const Node* found = inner == nullptr ? nullptr : find_state(*inner, name);
+      if (found != nullptr) {
+        return found;
+      }
+    }
+    const Node* branches = state.find("Branches");
+    for (std::size_t j = 0; branches != nullptr && branches->is_array() && j < branches->size(); ++j) {
+      if (const Node* found = find_state(branches->at(j), name)) {
+        return found;
+      }
+    }
+  }
+  return nullptr;
+}
+
+/// The first of the fields by which a Map Run's children come about, and its results are written, that is not as it
+/// was: its children are known by number, and would be others. Null: none.
+const char* changed_field(const asl::StateMachine& from, const asl::StateMachine& to, const std::string& name) {
+  const Value before = Value::from_checked_text(from.text);
+  const Value after = Value::from_checked_text(to.text);
+  const Node* a = find_state(before.node(), name);
+  const Node* b = find_state(after.node(), name);
+  for (const char* field : {"ItemReader", "ItemSelector", "Parameters", "ItemBatcher", "ResultWriter"}) {
+    const Node* in_a = a == nullptr ? nullptr : a->find(field);
+    const Node* in_b = b == nullptr ? nullptr : b->find(field);
+    if ((in_a == nullptr) != (in_b == nullptr) || (in_a != nullptr && !equal(*in_a, *in_b))) {
+      return field;
+    }
+  }
+  return nullptr;
+}
+
 /// Which states of the execution keep it from going on with `to`, in words; empty: none.
 std::string why_not(const Execution& execution, const asl::StateMachine& to) {
   const asl::StateMachine& from = *execution.machine;
@@ -77,6 +125,11 @@ std::string why_not(const Execution& execution, const asl::StateMachine& to) {
   for (const Strand& strand : execution.strands) {
     const asl::State& state = from.state(strand.state);
     const auto found = names.find(state.name);
+    const bool has_map_run =
+        strand.children != nullptr && strand.children->run != nullptr && !strand.children->run->arn.empty();
+    if (const char* field = has_map_run && found != names.end() ? changed_field(from, to, state.name) : nullptr) {
+      add(fmt::format("the {} of '{}' was changed, whose Map Run has begun", field, state.name));
+    }
     const auto* parallel = found == names.end() ? nullptr : std::get_if<asl::Parallel>(&found->second->detail);
     if (parallel != nullptr && strand.children != nullptr &&
         parallel->branches.size() != strand.children->results.size()) {

@@ -157,6 +157,7 @@ class Engine {
   void on(Execution& execution, Strand& strand, const Event& event, const MapRunSucceeded& body);
   void on(Execution& execution, Strand& strand, const Event& event, const MapRunFailed& body);
   void on(Execution& execution, Strand& strand, const Event& event, const MapRunAborted& body);
+  void on(Execution& execution, Strand& strand, const Event& event, const MapRunChanged& body);
   void send_out(Execution& execution, Strand& strand, std::uint32_t count);
   void on(Execution& execution, Strand& strand, const Event& event, const ChildSucceeded& body);
   void on(Execution& execution, Strand& strand, const Event& event, const WorkFailed& body);

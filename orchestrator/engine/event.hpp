@@ -68,7 +68,8 @@ enum class Verdict : std::uint8_t {
   task_timed_out,  ///< the token's task is over
   execution_does_not_exist,
   execution_not_redrivable,
-  definition_does_not_fit  ///< of a redrive: ours
+  definition_does_not_fit,  ///< of a redrive: ours
+  map_run_is_over
 };
 
 /// Execution-level events. They have no strand.
@@ -221,7 +222,8 @@ struct MapRunChild {
   std::uint64_t number = 0;  ///< from 0, in the order of the items
   std::uint64_t items = 1;   ///< that it was for
   Status status = Status::succeeded;
-  Value result;  ///< what stands for it in the Map's result; null where that is written elsewhere
+  Value result;             ///< what stands for it in the Map's result; null where that is written elsewhere
+  std::uint64_t first = 0;  ///< of the items
 };
 /// Children of the Map Run are over. History shows nothing.
 struct MapRunProgress {
@@ -237,6 +239,10 @@ struct MapRunFailed {
 };
 /// A line of history: the Map Run goes with its execution, or its strand.
 struct MapRunAborted {};
+/// UpdateMapRun: from now on it goes by these. History shows nothing.
+struct MapRunChanged {
+  Value parameters;  ///< MapRunPlan, the whole of it
+};
 /// A child strand is done and gone; the event's strand is the child. For a Parallel's branch, history shows nothing.
 struct ChildSucceeded {
   StrandId parent;
@@ -326,7 +332,8 @@ using EventBody =
                  MapIterationStarted, ChildSucceeded, ChildFailed, StateAborted, ChildAborted, ChildrenSucceeded,
                  ChildrenFailed, TaskRedispatched, HeartbeatReceived, RequestTaken, ExecutionRedriven, WorkFailed,
                  MachineCreated, MachineRevised, MachineDeleted, ActivityCreated, ActivityDeleted, TaskNoted,
-                 MapRunStarted, MapRunRedriven, MapRunProgress, MapRunSucceeded, MapRunFailed, MapRunAborted>;
+                 MapRunStarted, MapRunRedriven, MapRunProgress, MapRunSucceeded, MapRunFailed, MapRunAborted,
+                 MapRunChanged>;
 
 template <class Body>
 inline constexpr bool kIsOfHouse = std::is_same_v<Body, MachineCreated> || std::is_same_v<Body, MachineRevised> ||

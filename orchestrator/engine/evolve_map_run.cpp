@@ -74,4 +74,9 @@ void Engine::on(Execution& /*execution*/, Strand& strand, const Event& /*event*/
   strand.children->run->abort_said = true;
 }
 
+void Engine::on(Execution& /*execution*/, Strand& strand, const Event& /*event*/, const MapRunChanged& body) {
+  strand.children->run->parameters = body.parameters;
+  strand.call->parameters = body.parameters;
+}
+
 }  // namespace lockstep::engine

@@ -294,6 +294,7 @@ class Projector {
     return true;
   }
   bool operator()(const MapRunProgress&) { return false; }
+  bool operator()(const MapRunChanged&) { return false; }
   bool operator()(const MapRunSucceeded& /*body*/) { return bare("MapRunSucceeded"); }
   bool operator()(const MapRunFailed& body) {
     return failure("MapRunFailed", "mapRunFailedEventDetails", body.error, body.cause);

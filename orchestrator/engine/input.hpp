@@ -80,13 +80,21 @@ struct MapRunReport {
   DispatchId id;
   MapRunProgress progress;
 };
+/// UpdateMapRun: what is given takes effect at once. Of a Map Run that is at work, else refused.
+struct ChangeMapRun {
+  std::string request;
+  DispatchId id;
+  std::optional<std::uint32_t> max_concurrency;
+  std::optional<std::int64_t> tolerated_count;
+  std::optional<double> tolerated_percentage;
+};
 /// Nothing but time: timers that are due fire, strands that are ready go on.
 struct Proceed {};
 
 /// An Outcome is dropped, and counted, if its id is not the current dispatch of its visit (wall 2), or it is none of
 /// the four kinds that are outcomes.
 using InputBody = std::variant<Proceed, StartExecution, JoinExecution, work::Outcome, TaskProgress, StopExecution,
-                               AnswerTask, RedriveExecution, RedispatchTask, MapRunReport>;
+                               AnswerTask, RedriveExecution, RedispatchTask, MapRunReport, ChangeMapRun>;
 
 /// Who does the tasks of an activity, as an execution may have it.
 enum class ActivityServer : std::uint8_t {

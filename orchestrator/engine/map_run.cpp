@@ -259,6 +259,26 @@ void Decider::take_children(const MapRunReport& report) {
   }
 }
 
+void Decider::change_map_run(const ChangeMapRun& change) {
+  const Execution* known = engine_.find(change.id.execution);
+  if (known != nullptr && answered_before(*known, change.request)) {
+    return;
+  }
+  const Execution* execution = nullptr;
+  const Strand* strand = find_dispatch(change.id, execution);
+  if (strand == nullptr || strand->children == nullptr || strand->children->run == nullptr) {
+    answer(change.request, change.id.execution, Verdict::map_run_is_over);
+    return;
+  }
+  MapRunPlan plan = plan_of(strand->children->run->parameters);
+  plan.max_concurrency = change.max_concurrency.value_or(plan.max_concurrency);
+  plan.tolerated_count = change.tolerated_count ? change.tolerated_count : plan.tolerated_count;
+  plan.tolerated_percentage = change.tolerated_percentage ? change.tolerated_percentage : plan.tolerated_percentage;
+  emit(*execution, *strand, MapRunChanged{to_value(plan)});
+  emit(*execution, RequestTaken{change.request, Verdict::accepted});
+  answer(change.request, change.id.execution, Verdict::accepted);
+}
+
 void Decider::end_map_run(const Execution& execution, const Strand& strand, const work::Outcome& outcome) {
   if (is_full(execution, strand, 1)) {
     return;

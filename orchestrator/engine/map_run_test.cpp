@@ -47,6 +47,26 @@ TEST(MapRun, IsDispatchedWithItsPlan) {
   EXPECT_EQ(to_value(plan), dispatch.parameters);
 }
 
+TEST(MapRun, GoesByWhatItIsChangedTo) {
+  World world(distributed(R"("MaxConcurrency":7,"ToleratedFailureCount":1,)"));
+  world.start("[1,2]");
+  const DispatchId id = world.dispatched("A");
+  const auto plan = [&] { return plan_of(world.engine().find_map_run(id)->run->parameters); };
+  for (int i = 0; i < 2; ++i) {  // the same request may come twice
+    EXPECT_EQ(world.change_map_run({"change", id, 3, std::nullopt, 50.0}), Verdict::accepted);
+    EXPECT_EQ(plan().max_concurrency, 3U);
+    EXPECT_EQ(plan().tolerated_count, 1);
+    EXPECT_EQ(plan().tolerated_percentage, 50);
+  }
+  world.interrupted(id);
+  const DispatchTask again = world.next_dispatch();
+  EXPECT_EQ(plan_of(again.parameters).max_concurrency, 3U) << "also after a crash";
+  world.stop_silently();
+  world.cancelled(again.id);
+  world.ended(Status::aborted, "-: -");
+  EXPECT_EQ(world.change_map_run({"late", id, 3, std::nullopt, std::nullopt}), Verdict::map_run_is_over);
+}
+
 TEST(MapRun, ShowsAWSsHistory) {
   World world(distributed(R"("Label":"L",)"));
   world.start("[1,2]");

@@ -167,6 +167,11 @@ void World::children_ended(const DispatchId& id, std::vector<MapRunChild> childr
   handle(MapRunReport{id, std::move(progress)});
 }
 
+Verdict World::change_map_run(ChangeMapRun change) {
+  handle(std::move(change));
+  return verdict();
+}
+
 void World::interrupted(const DispatchId& id) {
   handle(RedispatchTask{id});
 }

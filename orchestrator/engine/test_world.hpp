@@ -41,6 +41,7 @@ class World {
   /// Of the Inputs from here on.
   void set_task_window(std::uint32_t tasks) { task_window_ = tasks; }
   void hold_timers(bool held) { timers_held_ = held; }
+  Verdict change_map_run(ChangeMapRun change);
   void stop(const std::string& error, const std::string& cause);
   /// Without an error and a cause.
   void stop_silently();

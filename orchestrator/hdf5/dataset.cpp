@@ -78,16 +78,16 @@ struct Dataset::State {
 };
 
 Result<void> Dataset::State::open_file() {
-  const PropertiesHandle access(H5Pcreate(H5P_FILE_ACCESS));
-#if H5_VERSION_GE(1, 10, 7)
-  H5Pset_file_locking(access.get(), false, true);  // many file systems of clusters have no locks
-#endif
+  const PropertiesHandle access = without_locks();
   H5Pset_cache(access.get(), 0, kCacheSlots, kChunkCache, 1.0);
   file = FileHandle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()));
   return file ? Result<void>() : hdf5_failure("cannot read the HDF5 file " + path);
 }
 
 Result<void> Dataset::State::find_name() {
+  if (!name.empty() && H5Lexists(file.get(), name.c_str(), H5P_DEFAULT) > 0) {
+    return {};
+  }
   std::vector<std::string> names;
   H5Literate(file.get(), H5_INDEX_NAME, H5_ITER_NATIVE, nullptr, keep_dataset_name, &names);
   H5Eclear2(H5E_DEFAULT);
@@ -95,18 +95,14 @@ Result<void> Dataset::State::find_name() {
     name = names[0];
     return {};
   }
-  if (name.empty() || H5Lexists(file.get(), name.c_str(), H5P_DEFAULT) <= 0) {
-    H5Eclear2(H5E_DEFAULT);
-    constexpr std::size_t kNamed = 10;
-    std::string there;
-    for (std::size_t i = 0; i < std::min(names.size(), kNamed); ++i) {
-      there += (i == 0 ? "/" : ", /") + names[i];
-    }
-    return fail(ErrorKind::invalid,
-                fmt::format("the HDF5 file {} has no dataset '{}'; name one, its root group has {}{}", path, name,
-                            there.empty() ? "none" : there, names.size() > kNamed ? ", …" : ""));
+  constexpr std::size_t kNamed = 10;
+  std::string there;
+  for (std::size_t i = 0; i < std::min(names.size(), kNamed); ++i) {
+    there += (i == 0 ? "/" : ", /") + names[i];
   }
-  return {};
+  return fail(ErrorKind::invalid,
+              fmt::format("the HDF5 file {} has no dataset '{}'; name one, its root group has {}{}", path, name,
+                          there.empty() ? "none" : there, names.size() > kNamed ? ", …" : ""));
 }
 
 Result<void> Dataset::State::open_dataset() {
@@ -128,14 +124,19 @@ Result<void> Dataset::State::open_dataset() {
     return fail(ErrorKind::invalid, fmt::format("the dataset {} of {}: {}", name, path, described.error().message));
   }
   element = std::move(*described);
-  for (std::size_t axis = 1; axis < lengths.size(); ++axis) {
-    if (lengths[axis] > 0 && row_elements > sizes.largest / lengths[axis]) {
-      row_elements = sizes.largest + 1;
+  // As JSON a number takes more than its bytes here, and so does an array of nothing.
+  constexpr std::size_t kBytesOfNode = 16;
+  std::uint64_t nodes = 1;
+  for (std::size_t axis = 1; axis < lengths.size() && row_elements != 0; ++axis) {
+    if (lengths[axis] > sizes.largest / nodes) {
+      nodes = sizes.largest + 1;
       break;
     }
-    row_elements *= lengths[axis];
+    row_elements = lengths[axis] == 0 ? 0 : 1;
+    nodes *= lengths[axis] == 0 ? 1 : lengths[axis];
   }
-  if (row_elements > sizes.largest / element->size()) {
+  row_elements *= nodes;
+  if (nodes > 2 * sizes.largest / kBytesOfNode || row_elements > sizes.largest / element->size()) {
     return fail(ErrorKind::invalid,
                 fmt::format("a slice along the first axis of the dataset {} of {} is longer than {} "
                             "bytes, the most that an item may have",

@@ -51,6 +51,9 @@ Result<void> Element::describe() {
       shape_ = H5Tget_sign(type) == H5T_SGN_NONE ? Shape::natural : Shape::integer;
       return {};
     case H5T_FLOAT:
+      if (size_ != sizeof(float) && size_ != sizeof(double) && size_ != sizeof(long double)) {
+        return fail(ErrorKind::invalid, fmt::format("floating-point numbers of {} bytes are not read", size_));
+      }
       shape_ = Shape::real;
       return {};
     case H5T_STRING:

@@ -38,4 +38,12 @@ tl::unexpected<Error> hdf5_failure(const std::string& what) {
   return fail(ErrorKind::io, fmt::format("{}: {}", what, innermost));
 }
 
+PropertiesHandle without_locks() {
+  PropertiesHandle access(H5Pcreate(H5P_FILE_ACCESS));
+#if H5_VERSION_GE(1, 10, 7) && !(H5_VERSION_GE(1, 12, 0) && !H5_VERSION_GE(1, 12, 1))
+  H5Pset_file_locking(access.get(), false, true);
+#endif
+  return access;
+}
+
 }  // namespace lockstep::hdf5

@@ -55,4 +55,7 @@ using TypeHandle = Handle<H5Tclose>;
 using AttributeHandle = Handle<H5Aclose>;
 using PropertiesHandle = Handle<H5Pclose>;
 
+/// How files are opened: locks of libhdf5's own are refused by some parallel file systems.
+PropertiesHandle without_locks();
+
 }  // namespace lockstep::hdf5

@@ -35,15 +35,6 @@ void close(std::unique_ptr<TableState>& state) {
   }
 }
 
-/// Locks of libhdf5's own are refused by some parallel file systems; nobody else writes these files.
-PropertiesHandle without_locks() {
-  PropertiesHandle access(H5Pcreate(H5P_FILE_ACCESS));
-#if H5_VERSION_GE(1, 10, 7) && !(H5_VERSION_GE(1, 12, 0) && !H5_VERSION_GE(1, 12, 1))
-  H5Pset_file_locking(access.get(), false, true);
-#endif
-  return access;
-}
-
 TypeHandle text_type() {
   TypeHandle type(H5Tcopy(H5T_C_S1));
   H5Tset_size(type.get(), H5T_VARIABLE);

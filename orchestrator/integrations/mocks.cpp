@@ -263,7 +263,7 @@ class MockReader {
   }
 
   void read_our_case(const Node& node, const Place& place, TestCase& test) {
-    if (!check_members(node, place, {"Input", "Name", "StartTime", "Expect"})) {
+    if (!check_members(node, place, {"Input", "Name", "StartTime", "Items", "Expect"})) {
       return;
     }
     if (const Node* input = node.find("Input")) {
@@ -280,8 +280,21 @@ class MockReader {
                 fmt::format("'{}' is no timestamp, as 2026-11-22T10:41:30Z", asl::shortened(*text)));
       }
     }
+    if (const Node* items = node.find("Items"); items != nullptr && check_object(*items, Place(place, "Items"))) {
+      for (std::size_t i = 0; i < items->size(); ++i) {
+        read_items(items->member(i), Place(place, "Items"), test);
+      }
+    }
     if (const Node* expect = node.find("Expect")) {
       read_expectation(*expect, Place(place, "Expect"), test.expect);
+    }
+  }
+
+  void read_items(const Member& state, const Place& place, TestCase& test) {
+    if (state.value().is_container()) {
+      test.items.emplace(state.key(), document_.part(state.value()));
+    } else {
+      problem(Place(place, state.key()), "what a Map's ItemReader reads is an array or an object");
     }
   }
 

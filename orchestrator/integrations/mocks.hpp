@@ -72,6 +72,7 @@ struct TestCase {
   Value input = Value::empty_object();
   std::string execution_name;  ///< that of the case unless given
   Timestamp start_time = kStartTime;
+  std::map<std::string, Value> items = {};  ///< by state: what the ItemReader of that Map reads
   Expectation expect;
 
   /// Any moment would do; it is always the same so that a case that passes does so tomorrow.

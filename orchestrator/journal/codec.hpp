@@ -91,8 +91,8 @@ class Sink {
     put_all(std::tie(index, value, key, source));
   }
   void put(const engine::MapRunChild& child) {
-    const auto& [number, items, status, result] = child;
-    put_all(std::tie(number, items, status, result));
+    const auto& [number, items, status, result, first] = child;
+    put_all(std::tie(number, items, status, result, first));
   }
   /// `none`, the greatest, becomes 0.
   template <class E>
@@ -272,8 +272,8 @@ class Source {
     get_all(std::tie(index, value, key, source));
   }
   void get(engine::MapRunChild& child) {
-    auto& [number, items, status, result] = child;
-    get_all(std::tie(number, items, status, result));
+    auto& [number, items, status, result, first] = child;
+    get_all(std::tie(number, items, status, result, first));
   }
   template <class E>
   requires std::is_enum_v<E>

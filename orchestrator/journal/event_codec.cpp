@@ -148,6 +148,9 @@ constexpr Kind kind_of(const engine::MapRunFailed*) {
 constexpr Kind kind_of(const engine::MapRunAborted*) {
   return {42, "MapRunAborted"};
 }
+constexpr Kind kind_of(const engine::MapRunChanged*) {
+  return {43, "MapRunChanged"};
+}
 
 // All fields of a body, in the order in which they are written. A new one goes to the end.
 template <class T>
@@ -282,6 +285,10 @@ auto fields(engine::MapRunSucceeded& body) {
 auto fields(engine::MapRunFailed& body) {
   auto& [error, cause] = body;
   return std::tie(error, cause);
+}
+auto fields(engine::MapRunChanged& body) {
+  auto& [parameters] = body;
+  return std::tie(parameters);
 }
 auto fields(engine::WorkFailed& body) {
   auto& [error, cause, catchable] = body;

@@ -74,10 +74,11 @@ std::vector<engine::Event> one_of_each() {
       TaskNoted{value(R"({"job":1})")},
       MapRunStarted{3, "arn:aws:states:us-east-1:123456789012:mapRun:m/L:u", value(R"({"MaxConcurrency":2})")},
       MapRunRedriven{4, "arn:aws:states:us-east-1:123456789012:mapRun:m/L:u", 1},
-      MapRunProgress{{{0, 2, Status::succeeded, value("[7]")}, {5, 1, Status::failed, value("null")}}, value("{}")},
+      MapRunProgress{{{0, 2, Status::succeeded, value("[7]")}, {5, 1, Status::failed, value("null"), 10}}, value("{}")},
       MapRunSucceeded{value("[[7]]")},
       MapRunFailed{"States.ItemReaderFailed", "why"},
-      MapRunAborted{}};
+      MapRunAborted{},
+      MapRunChanged{value(R"({"MaxConcurrency":3})")}};
   std::vector<Event> events;
   for (const EventBody& body : bodies) {
     Event event;

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "map_run/csv_records.hpp"
@@ -8,6 +10,8 @@ namespace lockstep::map_run {
 
 namespace {
 
+constexpr std::size_t kMostColumns = 65'536;
+
 class CsvItems final : public TextItems {
  public:
   CsvItems(TextReader reader, char delimiter) : TextItems(std::move(reader)), records_(reader_, delimiter) {}
@@ -15,7 +19,11 @@ class CsvItems final : public TextItems {
   Result<void> begin(const CsvFormat& format) {
     headers_ = format.headers;
     if (format.header_in_first_row) {
+      records_.keep_at_most(kMostColumns + 1);
       TRY(records_.next(fields_));
+      if (fields_.size() > kMostColumns) {
+        return fail(ErrorKind::invalid, fmt::format("the header has more than {} columns", kMostColumns));
+      }
       headers_.assign(fields_.begin(), fields_.end());
     }
     std::vector<std::string_view> sorted(headers_.begin(), headers_.end());
@@ -23,6 +31,7 @@ class CsvItems final : public TextItems {
     if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
       return fail(ErrorKind::invalid, "CSV headers cannot contain duplicates.");
     }
+    records_.keep_at_most(headers_.size());
     for (const std::string& header : headers_) {
       hashes_.push_back(hash_key(header));
     }

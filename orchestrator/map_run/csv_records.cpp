@@ -22,6 +22,9 @@ Result<bool> CsvRecords::next(std::vector<std::string_view>& fields) {
     TRY(split(line));
     std::size_t begin = 0;
     for (const std::size_t end : ends_) {
+      if (fields.size() == most_) {
+        break;
+      }
       fields.push_back(std::string_view(text_).substr(begin, end - begin));
       begin = end;
     }
@@ -30,7 +33,7 @@ Result<bool> CsvRecords::next(std::vector<std::string_view>& fields) {
 }
 
 void CsvRecords::split_plain(std::string_view line, std::vector<std::string_view>& fields) const {
-  while (true) {
+  while (fields.size() < most_) {
     const std::size_t end = line.find(delimiter_);
     fields.push_back(line.substr(0, end));
     if (end == std::string_view::npos) {

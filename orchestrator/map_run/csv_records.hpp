@@ -20,6 +20,8 @@ class CsvRecords {
   /// The next record's fields; false: that was all. They are valid until the next call. Errors: of the reader; not
   /// UTF-8; a quote that is not closed.
   Result<bool> next(std::vector<std::string_view>& fields);
+  /// Of a record no more fields than these are given; further ones are looked at, and dropped.
+  void keep_at_most(std::size_t fields) { most_ = fields; }
 
  private:
   void split_plain(std::string_view line, std::vector<std::string_view>& fields) const;
@@ -35,6 +37,7 @@ class CsvRecords {
 
   TextReader& reader_;
   char delimiter_;
+  std::size_t most_ = SIZE_MAX;
   std::string text_;               // of the record's fields, one behind the other
   std::vector<std::size_t> ends_;  // in text_, of the fields that are whole
   bool field_quoted_ = false;      // the field that is being read began with a quote

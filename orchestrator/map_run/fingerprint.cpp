@@ -18,6 +18,22 @@ namespace lockstep::map_run {
 namespace {
 
 constexpr std::size_t kEnd = std::size_t{64} * 1024;  // of head and of tail
+/// Of more files there is one digest: what a Map Run has read is journalled again and again.
+constexpr std::size_t kNamed = 16;
+
+/// SHA-256
+Result<std::string> hex_digest(std::string_view text) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned length = 0;
+  if (EVP_Digest(text.data(), text.size(), digest.data(), &length, EVP_sha256(), nullptr) != 1) {
+    return fail(ErrorKind::internal, "OpenSSL makes no SHA-256");
+  }
+  std::string hex;
+  for (unsigned i = 0; i < length; ++i) {
+    hex += fmt::format("{:02x}", digest[i]);
+  }
+  return hex;
+}
 
 Result<std::string> digest_of_ends(int fd, const std::string& path, std::uint64_t size) {
   std::string ends(2 * kEnd, '\0');
@@ -39,16 +55,7 @@ Result<std::string> digest_of_ends(int fd, const std::string& path, std::uint64_
       }
     }
   }
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned length = 0;
-  if (EVP_Digest(ends.data(), held, digest.data(), &length, EVP_sha256(), nullptr) != 1) {
-    return fail(ErrorKind::internal, "OpenSSL makes no SHA-256");
-  }
-  std::string hex;
-  for (unsigned i = 0; i < length; ++i) {
-    hex += fmt::format("{:02x}", digest[i]);
-  }
-  return hex;
+  return hex_digest(std::string_view(ends).substr(0, held));
 }
 
 Result<void> add(Builder& all, const std::string& path) {
@@ -80,7 +87,19 @@ Result<Value> fingerprint(const std::vector<std::string>& files) {
     TRY(add(all, path));
   }
   all.end_object();
-  return all.finish();
+  Value each = all.finish();
+  if (files.size() <= kNamed) {
+    return each;
+  }
+  const std::string digest = TRY(hex_digest(each.to_text()));
+  Builder together;
+  together.begin_object();
+  together.key("Files");
+  together.integer(static_cast<std::int64_t>(files.size()));
+  together.key("Digest");
+  together.string(digest);
+  together.end_object();
+  return together.finish();
 }
 
 }  // namespace lockstep::map_run

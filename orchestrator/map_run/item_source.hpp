@@ -41,6 +41,8 @@ struct Reading {
   std::string key;                        ///< of getObject
   std::string prefix;                     ///< of listObjectsV2
   std::optional<std::int64_t> max_items;  ///< nothing and 0: all
+  /// A file: where a listing is kept, and read again; its folder stands. Empty: nowhere, it may come out differently.
+  std::string listing = {};
 };
 
 /// The items of an array or an object. Requires that it is one of them.
@@ -48,7 +50,8 @@ std::unique_ptr<ItemSource> items_of(const Value& container);
 /// Opens what is to be read. Errors: as ItemSource::next().
 Result<std::unique_ptr<ItemSource>> open_items(const Reading& reading, const Buckets& buckets);
 
-/// What tells whether the files are as they were: size, time, digest of head and tail of each.
+/// What tells whether the files are as they were: size, time, digest of head and tail of each; of many a digest of
+/// that.
 Result<Value> fingerprint(const std::vector<std::string>& files);
 
 }  // namespace lockstep::map_run

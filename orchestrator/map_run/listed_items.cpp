@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 #include <fnmatch.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 
 #include "map_run/readers.hpp"
 #include "value/builder.hpp"
@@ -28,10 +31,11 @@ std::string as_java_double(std::int64_t seconds) {
 
 class ListingItems final : public ItemSource {
  public:
-  ListingItems(ObjectList list, const std::string& bucket) : list_(std::move(list)), source_("S3://" + bucket) {}
+  ListingItems(std::unique_ptr<Objects> list, const std::string& bucket)
+      : list_(std::move(list)), source_("S3://" + bucket) {}
 
   Result<std::optional<Item>> next() override {
-    const std::optional<ListedObject> object = TRY(list_.next());
+    const std::optional<ListedObject> object = TRY(list_->next());
     if (!object.has_value()) {
       return std::optional<Item>();
     }
@@ -53,13 +57,13 @@ class ListingItems final : public ItemSource {
   }
 
  private:
-  ObjectList list_;
+  std::unique_ptr<Objects> list_;
   std::string source_;
 };
 
 class FlattenedItems final : public ItemSource {
  public:
-  FlattenedItems(ObjectList list, const asl::ItemReader& reader, std::string bucket, std::string pattern)
+  FlattenedItems(std::unique_ptr<Objects> list, const asl::ItemReader& reader, std::string bucket, std::string pattern)
       : list_(std::move(list)), reader_(reader), bucket_(std::move(bucket)), pattern_(std::move(pattern)) {}
 
   Result<std::optional<Item>> next() override {
@@ -81,16 +85,33 @@ class FlattenedItems final : public ItemSource {
  private:
   Result<bool> open_next() {
     while (true) {
-      const std::optional<ListedObject> object = TRY(list_.next());
+      const std::optional<ListedObject> object = TRY(list_->next());
       if (!object.has_value()) {
         return any_ || pattern_.empty() ? Result<bool>(false) : none_matches();
       }
       if (pattern_.empty() || ::fnmatch(pattern_.c_str(), object->key.c_str(), FNM_PATHNAME) == 0) {
         any_ = true;
+        TRY(check(*object));
         object_ = TRY(object_items(reader_, object->path, uri_of(bucket_, object->key)));
         return true;
       }
     }
+  }
+
+  /// Items are found by their places: in another file they would be others.
+  Result<void> check(const ListedObject& object) const {
+    struct stat status {};
+    if (::stat(object.path.c_str(), &status) < 0) {
+      return fail(ErrorKind::io, fmt::format("cannot read {}: {}", object.path, std::strerror(errno)));
+    }
+    if (static_cast<std::uint64_t>(status.st_size) == object.size && status.st_mtim.tv_sec == object.modified_s &&
+        status.st_mtim.tv_nsec == object.modified_ns) {
+      return {};
+    }
+    return fail(ErrorKind::invalid,
+                fmt::format("{} was changed since the Map Run has listed it: put it back as it was, "
+                            "or start a new execution",
+                            uri_of(bucket_, object.key)));
   }
 
   Result<bool> none_matches() const {
@@ -98,7 +119,7 @@ class FlattenedItems final : public ItemSource {
                 fmt::format("The specified key does not exist. (no key in bucket '{}' matches {})", bucket_, pattern_));
   }
 
-  ObjectList list_;
+  std::unique_ptr<Objects> list_;
   const asl::ItemReader& reader_;
   std::string bucket_;
   std::string pattern_;
@@ -108,12 +129,12 @@ class FlattenedItems final : public ItemSource {
 
 }  // namespace
 
-std::unique_ptr<ItemSource> listing_items(ObjectList list, const std::string& bucket) {
+std::unique_ptr<ItemSource> listing_items(std::unique_ptr<Objects> list, const std::string& bucket) {
   return std::make_unique<ListingItems>(std::move(list), bucket);
 }
 
-std::unique_ptr<ItemSource> flattened_items(ObjectList list, const asl::ItemReader& reader, const std::string& bucket,
-                                            const std::string& pattern) {
+std::unique_ptr<ItemSource> flattened_items(std::unique_ptr<Objects> list, const asl::ItemReader& reader,
+                                            const std::string& bucket, const std::string& pattern) {
   return std::make_unique<FlattenedItems>(std::move(list), reader, bucket, pattern);
 }
 

@@ -21,17 +21,24 @@ struct ListedObject {
   std::int64_t modified_ns = 0;  ///< nanoseconds in that second
 };
 
+/// One thread.
+class Objects {
+ public:
+  virtual ~Objects() = default;
+  /// The next; nothing: that was all. Errors (io): a folder cannot be read; (invalid): a name is not UTF-8.
+  virtual Result<std::optional<ListedObject>> next() = 0;
+};
+
 /// Keys come in the order of their bytes, one after the other; of a folder at most `names_at_once` names are in memory,
 /// for more of them it is read again. Symbolic links are followed, but not back to a folder that they lie in. Pipes,
-/// sockets and devices are no objects. What is made or removed meanwhile may be seen or not. One thread.
-class ObjectList {
+/// sockets and devices are no objects. What is made or removed meanwhile may be seen or not.
+class ObjectList final : public Objects {
  public:
   /// `prefix`: what keys begin with. Errors (invalid): there is no such folder.
   static Result<ObjectList> open(const std::string& folder, std::string_view prefix,
                                  std::size_t names_at_once = 250'000);
 
-  /// The next; nothing: that was all. Errors (io): a folder cannot be read; (invalid): a name is not UTF-8.
-  Result<std::optional<ListedObject>> next();
+  Result<std::optional<ListedObject>> next() override;
 
  private:
   /// A folder on the way to the object that is next.

@@ -100,7 +100,7 @@ TEST_F(ObjectLists, ItemsAreShownAsAwsDoes) {
   ASSERT_EQ(::utimensat(AT_FDCWD, at("sub/b").c_str(), times, 0), 0);
   times[1] = {1'700'000'000, 0};
   ASSERT_EQ(::utimensat(AT_FDCWD, at("c").c_str(), times, 0), 0);
-  const auto source = listing_items(ObjectList::open(folder_.path(), "").value(), "data");
+  const auto source = listing_items(std::make_unique<ObjectList>(ObjectList::open(folder_.path(), "").value()), "data");
   const Item first = source->next().value().value();
   EXPECT_EQ(first.source, "S3://data");
   EXPECT_EQ(first.value.node().find("LastModified")->as_double(), 1'700'000'000.0);
@@ -121,7 +121,7 @@ TEST_F(ObjectLists, OldAndNewTimes) {
                                                          {-10'000'001, ":-1.0000001E7,"}}) {
     const ::timespec times[2] = {{seconds, 0}, {seconds, 0}};
     ASSERT_EQ(::utimensat(AT_FDCWD, at("a").c_str(), times, 0), 0);
-    EXPECT_THAT(all_of(listing_items(ObjectList::open(folder_.path(), "").value(), "b")),
+    EXPECT_THAT(all_of(listing_items(std::make_unique<ObjectList>(ObjectList::open(folder_.path(), "").value()), "b")),
                 ElementsAre(HasSubstr(shown)));
   }
 }

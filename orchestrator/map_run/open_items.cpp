@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "map_run/inventory_items.hpp"
+#include "map_run/kept_list.hpp"
 #include "map_run/listed_items.hpp"
 #include "map_run/readers.hpp"
 
@@ -43,9 +44,18 @@ bool has_wildcard(const std::string& key) {
   return key.find_first_of("*?[") != std::string::npos;
 }
 
-Result<std::unique_ptr<ItemSource>> open_objects(const Reading& reading, const Buckets& buckets) {
+/// What the bucket holds, or what it held when that was first asked.
+Result<std::unique_ptr<Objects>> list_objects(const Reading& reading, const Buckets& buckets, std::string_view prefix) {
   const std::string folder = TRY(buckets.folder(reading.bucket));
-  auto list = TRY(ObjectList::open(folder, reading.prefix));
+  auto list = TRY(ObjectList::open(folder, prefix));
+  if (!reading.listing.empty()) {
+    return keep_list(std::move(list), folder, reading.listing);
+  }
+  return std::make_unique<ObjectList>(std::move(list));
+}
+
+Result<std::unique_ptr<ItemSource>> open_objects(const Reading& reading, const Buckets& buckets) {
+  auto list = TRY(list_objects(reading, buckets, reading.prefix));
   return reading.reader->transformation == "LOAD_AND_FLATTEN"
              ? flattened_items(std::move(list), *reading.reader, reading.bucket)
              : listing_items(std::move(list), reading.bucket);
@@ -53,8 +63,7 @@ Result<std::unique_ptr<ItemSource>> open_objects(const Reading& reading, const B
 
 /// The objects whose keys the key matches, as one.
 Result<std::unique_ptr<ItemSource>> open_matching(const Reading& reading, const Buckets& buckets) {
-  const std::string folder = TRY(buckets.folder(reading.bucket));
-  auto list = TRY(ObjectList::open(folder, reading.key.substr(0, reading.key.find_first_of("*?["))));
+  auto list = TRY(list_objects(reading, buckets, reading.key.substr(0, reading.key.find_first_of("*?["))));
   return flattened_items(std::move(list), *reading.reader, reading.bucket, reading.key);
 }
 

@@ -7,7 +7,7 @@
 
 #include "map_run/child_record.hpp"
 #include "map_run/json_pointer.hpp"
-#include "map_run/output_file.hpp"
+#include "map_run/new_file.hpp"
 #include "map_run/readers.hpp"
 
 namespace lockstep::map_run {
@@ -15,7 +15,6 @@ namespace lockstep::map_run {
 namespace {
 
 constexpr std::string_view kName = "REMAINING_ITEMS";
-constexpr std::size_t kPendingBytes = std::size_t{1} << 20;
 
 /// How items stand in a file.
 class Form {
@@ -135,36 +134,6 @@ std::unique_ptr<Form> form_of(const asl::ItemReader* reader) {
   return std::make_unique<JsonForm>(type == "JSON" ? reader->items_pointer : "");
 }
 
-/// A file that becomes another one when all of it was written.
-class NewFile {
- public:
-  static Result<NewFile> open(std::string path) {
-    auto file = TRY(OutputFile::open(path + ".tmp"));
-    TRY(file.cut(0));
-    return NewFile(std::move(file), std::move(path));
-  }
-  std::string& pending() { return pending_; }
-  Result<void> write_pending() {
-    TRY(file_.write(pending_, bytes_));
-    bytes_ += pending_.size();
-    pending_.clear();
-    return {};
-  }
-  Result<void> finish() {
-    TRY(write_pending());
-    TRY(file_.sync());
-    return rename_file(path_ + ".tmp", path_);
-  }
-
- private:
-  NewFile(OutputFile file, std::string path) : file_(std::move(file)), path_(std::move(path)) {}
-
-  OutputFile file_;
-  std::string path_;
-  std::string pending_;
-  std::uint64_t bytes_ = 0;
-};
-
 }  // namespace
 
 Result<RemainingItems> write_remaining_items(ItemSource& source, const asl::ItemReader* reader,
@@ -183,9 +152,7 @@ Result<RemainingItems> write_remaining_items(ItemSource& source, const asl::Item
       continue;
     }
     form->append(file.pending(), *item, remaining.items++ == 0);
-    if (file.pending().size() >= kPendingBytes) {
-      TRY(file.write_pending());
-    }
+    TRY(file.write_if_much());
   }
   if (remaining.items > 0) {
     remaining.name = name;

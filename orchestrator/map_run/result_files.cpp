@@ -21,6 +21,37 @@ std::size_t kind_of(ChildStatus status) {
   return status == ChildStatus::succeeded ? 0 : status == ChildStatus::pending ? 2 : 1;
 }
 
+/// {"MapRunArn", "ResultWriterDetails": {"Bucket", "Key"}}
+Value state_result(const ResultTarget& target) {
+  Builder result;
+  result.begin_object();
+  result.key("MapRunArn");
+  result.string(target.map_run_arn);
+  result.key("ResultWriterDetails");
+  result.begin_object();
+  result.key("Bucket");
+  result.string(target.bucket);
+  result.key("Key");
+  result.string(fmt::format("{}/{}", results_key(target), kManifest));
+  result.end_object();
+  result.end_object();
+  return result.finish();
+}
+
+class PretendedResultFiles final : public ResultFiles {
+ public:
+  explicit PretendedResultFiles(ResultTarget target) : target_(std::move(target)) {}
+
+  const std::string& folder() const override { return target_.prefix; }
+  Result<void> add(const ChildRecord& /*child*/) override { return {}; }
+  Result<Position> sync() override { return Position(); }
+  Result<Value> finish() override { return state_result(target_); }
+  Result<void> begin_again() override { return {}; }
+
+ private:
+  ResultTarget target_;
+};
+
 class PosixResultFiles final : public ResultFiles {
  public:
   PosixResultFiles(ResultTarget target, std::string folder, std::string key)
@@ -52,7 +83,7 @@ class PosixResultFiles final : public ResultFiles {
 
   Result<Value> finish() override {
     const Result<void> done = unless_broken([&] { return publish(); });
-    return done.map([&] { return state_result(); });
+    return done.map([&] { return state_result(target_); });
   }
 
   Result<void> begin_again() override {
@@ -93,22 +124,6 @@ class PosixResultFiles final : public ResultFiles {
     TRY(shards_[kind_of(ChildStatus::succeeded)].next());
     TRY(shards_[kind_of(ChildStatus::failed)].begin_again());
     return shards_[kind_of(ChildStatus::pending)].begin_again();
-  }
-
-  Value state_result() const {
-    Builder result;
-    result.begin_object();
-    result.key("MapRunArn");
-    result.string(target_.map_run_arn);
-    result.key("ResultWriterDetails");
-    result.begin_object();
-    result.key("Bucket");
-    result.string(target_.bucket);
-    result.key("Key");
-    result.string(fmt::format("{}/{}", key_, kManifest));
-    result.end_object();
-    result.end_object();
-    return result.finish();
   }
 
   Position position() const {
@@ -159,14 +174,22 @@ class PosixResultFiles final : public ResultFiles {
 
 }  // namespace
 
-Result<std::unique_ptr<ResultFiles>> ResultFiles::open(const ResultTarget& target, const Buckets& buckets,
-                                                       const Position& position) {
+std::string results_key(const ResultTarget& target) {
   std::string key = target.prefix;
   while (key.ends_with('/')) {
     key.pop_back();
   }
   key += key.empty() ? "" : "/";
-  key += target.map_run_arn.substr(target.map_run_arn.rfind(':') + 1);
+  return key + target.map_run_arn.substr(target.map_run_arn.rfind(':') + 1);
+}
+
+std::unique_ptr<ResultFiles> ResultFiles::pretend(ResultTarget target) {
+  return std::make_unique<PretendedResultFiles>(std::move(target));
+}
+
+Result<std::unique_ptr<ResultFiles>> ResultFiles::open(const ResultTarget& target, const Buckets& buckets,
+                                                       const Position& position) {
+  const std::string key = results_key(target);
   const std::string folder = TRY(buckets.folder(target.bucket));
   const std::string path = TRY(buckets.file(target.bucket, key));
   if (!TRY(size_of(folder))) {

@@ -28,6 +28,9 @@ struct ResultTarget {
   std::uint64_t largest_file = 5'000'000'000;  ///< bytes (HDF5: of the texts); then another shard is begun
 };
 
+/// The key of the folder that they lie in: PREFIX/UUID.
+std::string results_key(const ResultTarget& target);
+
 /// Written so that a crash at any moment loses nothing that was synced, and leaves nothing twice: records go to a part
 /// file beside the shard, whose length up to which it counts is the caller's to keep. Who reads the folder sees whole
 /// shards, parts that end in .part, and no manifest.json before the first finish(); shards of an attempt that is over
@@ -50,6 +53,8 @@ class ResultFiles {
   /// prefix leads out of it; (io): there is no folder of the bucket, it cannot be written, what was written is gone.
   static Result<std::unique_ptr<ResultFiles>> open(const ResultTarget& target, const Buckets& buckets,
                                                    const Position& position);
+  /// Writes nothing, but for that says the same.
+  static std::unique_ptr<ResultFiles> pretend(ResultTarget target);
   virtual ~ResultFiles() = default;
   /// Where they lie, absolute; what belongs to them may be put beside them (remaining_items.hpp).
   virtual const std::string& folder() const = 0;

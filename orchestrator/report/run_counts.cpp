@@ -360,20 +360,25 @@ void RunCounts::on_task(const work::Outcome& task, const engine::Engine& engine)
   busy_ += std::chrono::microseconds(us);
   cpu_ += std::chrono::microseconds(task.usage.cpu_us);
   max_rss_kib_ = std::max(max_rss_kib_, task.usage.max_rss_kib);
-  if (task.kind != work::OutcomeKind::succeeded) {
+  const engine::Execution* execution = engine.find(task.id.execution);
+  const bool is_child = execution != nullptr && execution->origin.child != nullptr;
+  if (task.kind != work::OutcomeKind::succeeded && !is_child) {
     last_failed_ = {task.id.strand, item_of(engine, task.id.execution, task.id.strand)};
     last_failed_us_ = us;
   }
   if (slowest_.size() == kMostSlow && us <= slowest_.back().us) {
     return;
   }
-  const engine::Execution* execution = engine.find(task.id.execution);
   const engine::Strand* strand = execution != nullptr ? execution->find(task.id.strand) : nullptr;
   if (strand == nullptr) {
     return;
   }
   const auto at = std::find_if(slowest_.begin(), slowest_.end(), [&](const SlowTask& other) { return other.us < us; });
-  slowest_.insert(at, {us, {strand->state, item_of(engine, task.id.execution, task.id.strand)}, task.usage.rank});
+  Place place{strand->state, item_of(engine, task.id.execution, task.id.strand)};
+  if (is_child && execution->origin.child->item && !place.item) {
+    place.item = static_cast<std::uint32_t>(execution->origin.child->item->index);
+  }
+  slowest_.insert(at, {us, place, task.usage.rank});
   slowest_.resize(std::min(slowest_.size(), kMostSlow));
 }
 

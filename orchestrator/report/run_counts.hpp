@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -55,6 +56,9 @@ struct FailureKind {
   Timestamp time;
 };
 
+/// Error and cause on one line, with the cause's last line where it has several.
+std::string failure_text(std::string_view error, std::string_view cause);
+
 /// What is worth a line of a log.
 struct Notice {
   enum class Kind : std::uint8_t {
@@ -86,10 +90,12 @@ class RunCounts {
   void tell_every_item() { every_item_ = true; }
 
   void on_event(const engine::Event& event, const engine::Engine& engine);
+  /// Of a child of one of its Map Runs, or of theirs: what its tasks came to, and why it failed.
+  void on_child_event(const engine::Event& event, const engine::Engine& engine);
   /// How many tasks workers have begun, and which, as far as it is known; from time to time. Until it is said, all that
   /// were dispatched count as running.
   void on_workload(std::uint64_t running, const std::vector<work::BegunTask>& begun, const engine::Engine& engine);
-  /// Before the engine takes the outcome.
+  /// Before the engine takes the outcome, of its own task or of such a child's.
   void on_task(const work::Outcome& task, const engine::Engine& engine);
 
   /// Null before the start.
@@ -173,6 +179,7 @@ class RunCounts {
   void begin_failure_of_parent(const engine::Event& event, const engine::ChildFailed& child, bool of_job,
                                const engine::Engine& engine);
   void end_failure(const engine::Event& event, std::string then, bool caught);
+  Place place_of_child(const engine::Event& event, const engine::Engine& engine) const;
   std::optional<std::size_t> count_failure(const Failing& failing, bool caught);
   void tell(Notice notice, Allowance& allowance);
   void tell_missed(Timestamp time, Allowance& allowance);

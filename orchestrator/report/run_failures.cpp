@@ -40,6 +40,8 @@ std::string kind_of(std::string_view error, std::string_view cause) {
   return kind;
 }
 
+}  // namespace
+
 std::string failure_text(std::string_view error, std::string_view cause) {
   std::string text = error.empty() ? "(no error name)" : one_line(error, kMostName);
   if (!cause.empty()) {
@@ -50,8 +52,6 @@ std::string failure_text(std::string_view error, std::string_view cause) {
   }
   return text;
 }
-
-}  // namespace
 
 /// What came of a failure is known: `then`.
 void RunCounts::end_failure(const engine::Event& event, std::string then, bool caught) {
@@ -84,6 +84,50 @@ void RunCounts::end_failure(const engine::Event& event, std::string then, bool c
           .then = std::move(then)},
          of_failures_);
   }
+}
+
+void RunCounts::on_child_event(const engine::Event& event, const engine::Engine& engine) {
+  if (machine_ == nullptr) {
+    return;
+  }
+  const bool timed_out = std::holds_alternative<engine::ExecutionTimedOut>(event.body);
+  const auto* failed = std::get_if<engine::ExecutionFailed>(&event.body);
+  if (std::holds_alternative<engine::TaskSucceeded>(event.body)) {
+    ++tasks_ok_;
+  } else if (std::holds_alternative<engine::TaskFailed>(event.body) ||
+             std::holds_alternative<engine::TaskTimedOut>(event.body)) {
+    ++tasks_failed_;
+  } else if (std::holds_alternative<engine::RetryScheduled>(event.body)) {
+    ++retries_;
+  } else if (failed != nullptr || timed_out) {
+    Failing failing;
+    failing.place = place_of_child(event, engine);
+    failing.time = event.time;
+    failing.error = timed_out ? "States.Timeout" : failed->error.value_or("");
+    failing.cause = timed_out ? "" : failed->cause.value_or("");
+    count_failure(failing, false);
+    if (of_failures_.take(event.time)) {
+      tell({.kind = Notice::Kind::failed,
+            .time = event.time,
+            .place = failing.place,
+            .text = failure_text(failing.error, failing.cause)},
+           of_failures_);
+    }
+  }
+}
+
+/// Where a child has failed: in a state of its own, or as what its Map Run began.
+Place RunCounts::place_of_child(const engine::Event& event, const engine::Engine& engine) const {
+  Place place{event.state, std::nullopt};
+  const engine::Execution* child = engine.find(event.execution);
+  const engine::ChildOrigin* origin = child != nullptr ? child->origin.child.get() : nullptr;
+  if (origin != nullptr && origin->item) {
+    place.item = static_cast<std::uint32_t>(origin->item->index);
+  }
+  if (place.state == asl::StateId::none && origin != nullptr) {
+    place.state = machine_->scope(origin->scope).owner;
+  }
+  return index(place.state) < names_.size() ? place : Place();
 }
 
 /// Its kind's place in failures(), where that is kept.

@@ -85,6 +85,11 @@ std::optional<Reply> FrontDesk::on(const std::string& id, Redrive& redrive, cons
     }
   }
   engine::RedriveExecution input{id, *execution};
+  if (const engine::Execution* held = parts_.engine.find(*execution);
+      held != nullptr && redrive.machine != nullptr && held->machine->text != redrive.machine->text) {
+    input.machine = redrive.machine;
+    input.revision = redrive.revision;
+  }
   const auto refusal = redefine(id, redrive, input);
   if (!refusal) {
     take(std::move(input));
@@ -335,6 +340,19 @@ std::optional<Reply> FrontDesk::on(const std::string& id, const GetActivityTask&
   return std::nullopt;
 }
 
+std::optional<Reply> FrontDesk::on(const std::string& id, const UpdateMapRun& update, const TakeIn& take) {
+  engine::ChangeMapRun change{id, {}, update.max_concurrency, update.tolerated_count, update.tolerated_percentage};
+  if (const auto before = before_.find(id); before != before_.end()) {
+    change.id.execution = before->second;
+  } else if (const auto found = parts_.find_map_run ? parts_.find_map_run(update.map_run) : std::nullopt) {
+    change.id = *found;
+  } else {
+    return Refused{"ResourceNotFound", fmt::format("no Map Run '{}' is at work", update.map_run)};
+  }
+  take(std::move(change));
+  return std::nullopt;
+}
+
 /// What the request was given by an owner before, where its worker may still answer that.
 std::optional<ActivityTask> FrontDesk::taken_before(const std::string& request) const {
   const auto before = before_.find(request);
@@ -461,13 +479,14 @@ Started FrontDesk::started(engine::ExecutionId id) const {
 /// it is over.
 std::optional<Reply> FrontDesk::await_end(engine::ExecutionId id, const std::string& request, bool is_task) {
   const engine::Execution& execution = *parts_.engine.find(id);
+  if (const auto ended = ended_.find(id); ended != ended_.end() && !runs(execution)) {
+    return Ended{execution.identity->arn(), ended->second};
+  }
   for (const engine::Event& event : parts_.endings) {
-    if (event.execution == id && !runs(execution)) {
+    // It may have been redriven since.
+    if (event.execution == id && !runs(execution) && event.id == execution.last_event_id) {
       return Ended{execution.identity->arn(), engine::end_of(event)};
     }
-  }
-  if (const auto ended = ended_.find(id); ended != ended_.end()) {
-    return Ended{execution.identity->arn(), ended->second};
   }
   waiting_.emplace(id, Waiter{request, is_task});
   return is_task ? std::optional<Reply>(started(id)) : std::nullopt;
@@ -538,6 +557,8 @@ std::vector<Answered> FrontDesk::on_end(const engine::Execution& execution, engi
   const auto may_ask_anew = [this](const engine::RequestTaken& taken) { return before_.contains(taken.request); };
   if (first == last && std::any_of(execution.requests->begin(), execution.requests->end(), may_ask_anew)) {
     ended_.insert_or_assign(end.id, end);
+  } else {
+    ended_.erase(end.id);
   }
   waiting_.erase(first, last);
   return answered;

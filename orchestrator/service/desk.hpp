@@ -42,6 +42,8 @@ class FrontDesk final : public Desk {
     /// Told what requests came to, and of each execution that is over. May be null.
     std::function<void(const std::string& id, const Reply&)> on_reply = nullptr;
     std::function<void(const engine::EndExecution&)> on_end = nullptr;
+    /// The Map Run at work that this ARN, or UUID, means. Null: there are none.
+    std::function<std::optional<work::DispatchId>(const std::string&)> find_map_run = nullptr;
   };
   explicit FrontDesk(Parts parts);
 
@@ -73,6 +75,7 @@ class FrontDesk final : public Desk {
   std::optional<Reply> on(const std::string& id, const CreateActivity& create, const TakeIn& take);
   std::optional<Reply> on(const std::string& id, const DeleteActivity& remove, const TakeIn& take);
   std::optional<Reply> on(const std::string& id, const GetActivityTask& poll, const TakeIn& take);
+  std::optional<Reply> on(const std::string& id, const UpdateMapRun& update, const TakeIn& take);
   std::optional<ActivityTask> taken_before(const std::string& request) const;
   std::optional<catalogue::Refusal> redefine(const std::string& id, const Redrive& redrive,
                                              engine::RedriveExecution& input);

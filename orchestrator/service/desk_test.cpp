@@ -24,7 +24,7 @@ class ADesk : public testing::Test {
 
   /// What it is answered at once; "waits": nothing yet.
   std::string ask(const std::string& id, Request request) {
-    if (const auto reply = desk_.handle({id, std::move(request)}, take_)) {
+    if (const auto reply = at_->handle({id, std::move(request)}, take_)) {
       replies_[id] = to_text(*reply);
     }
     return said(id);
@@ -49,21 +49,41 @@ class ADesk : public testing::Test {
     engine_.handle({clock_.now(), 1, std::move(body)}, step);
     for (const engine::Event& event : step.events) {
       catalogue_.apply(event, ++last_);
+      if (holds_ && engine::is_ending(event.body)) {
+        last_ending_ = event;
+      }
     }
     for (engine::Effect& effect : step.effects) {
       if (const auto* verdict = std::get_if<engine::AnswerRequest>(&effect.body)) {
-        if (const auto reply = desk_.reply(*verdict)) {
+        if (const auto reply = at_->reply(*verdict)) {
           replies_[verdict->request] = to_text(*reply);
         }
       } else if (auto* end = std::get_if<engine::EndExecution>(&effect.body)) {
         const engine::ExecutionId id = end->id;
-        for (const Answered& answered : desk_.on_end(*engine_.find(id), std::move(*end))) {
+        for (const Answered& answered : at_->on_end(*engine_.find(id), std::move(*end))) {
           replies_[answered.request] = to_text(answered.reply);
         }
-        engine_.forget(id);
+        if (!holds_) {
+          engine_.forget(id);
+        }
       }
     }
     return last_;
+  }
+  FrontDesk::Parts parts() {
+    return {engine_,
+            catalogue_,
+            clock_,
+            endings_,
+            [this](engine::EventBody body) { record(std::move(body)); },
+            [](const catalogue::ExecutionEntry& /*entry*/) { return Result<void>(); },
+            [this](const std::string& request) {
+              if (const auto reply = at_->reply({request})) {
+                replies_[request] = to_text(*reply);
+              }
+            },
+            activities_,
+            [](const std::string& /*id*/) { return Result<void>(); }};
   }
   void record(engine::EventBody body) {
     engine::Event event;
@@ -80,6 +100,7 @@ class ADesk : public testing::Test {
   catalogue::Catalogue catalogue_;
   journal::SequenceNumber last_ = 0;
   std::vector<engine::Event> endings_;
+  engine::Event last_ending_;
   fleet::Waker waker_;
   std::map<std::string, std::string> replies_;
   std::vector<std::string> gone_;  // who asked and does not wait any more
@@ -88,14 +109,9 @@ class ADesk : public testing::Test {
          return std::find(gone_.begin(), gone_.end(), request) == gone_.end();
        }}};
   const TakeIn take_ = [this](engine::InputBody body) { return take(std::move(body)); };
-  FrontDesk desk_{{engine_, catalogue_, clock_, endings_, [this](engine::EventBody body) { record(std::move(body)); },
-                   [](const catalogue::ExecutionEntry& /*entry*/) { return Result<void>(); },
-                   [this](const std::string& request) {
-                     if (const auto reply = desk_.reply({request})) {
-                       replies_[request] = to_text(*reply);
-                     }
-                   },
-                   activities_, [](const std::string& /*id*/) { return Result<void>(); }}};
+  FrontDesk desk_{parts()};
+  FrontDesk* at_ = &desk_;
+  bool holds_ = false;  // what is over, as an owner does that has recovered it
 };
 
 /// Without AWS's quotas.
@@ -142,6 +158,21 @@ TEST_F(ADesk, WhoWaitsForATasksChildIsToldItsEndAlone) {
   nested.parent = work::DispatchId{engine::ExecutionId{99}, engine::StrandId::top, 1, 1};
   ask("task", nested);
   EXPECT_EQ(start("r1", "night", "{}", true), "waits");
+}
+
+TEST_F(AGenerousDesk, WhoAsksAnewIsToldHowItEndedAfterItsRedrive) {
+  holds_ = true;
+  EXPECT_EQ(start("r1", "night", "{}", true), "waits");
+  const engine::ExecutionId id = entry("night")->id;
+  take(engine::StopExecution{"", id, std::nullopt, std::nullopt});
+  EXPECT_NE(said("r1").find("ABORTED"), std::string::npos) << said("r1");
+  endings_ = {last_ending_};
+  FrontDesk next(parts());  // of the next owner
+  at_ = &next;
+  EXPECT_NE(start("r1", "night", "{}", true).find("ABORTED"), std::string::npos) << said("r1");
+  take(engine::RedriveExecution{"", id});
+  pass(60 * kMicrosPerSecond);
+  EXPECT_NE(start("r1", "night", "{}", true).find("SUCCEEDED"), std::string::npos) << said("r1");
 }
 
 TEST_F(ADesk, ANameIsFreeAgainNinetyDaysAfterItsExecutionIsOver) {

@@ -280,8 +280,8 @@ Result<House::End> House::run(fleet::Fleet& fleet, Observer* observer, const Goa
   std::random_device device;
   const auto random = [&device] { return (static_cast<std::uint64_t>(device()) << 32) | device(); };
   NestedPerformer nested({engine_, clock_, [this](const std::string& arn) { return description_of(arn); }, random()});
-  MapRunPerformer map_runs(
-      {{engine_, buckets_, clock_}, [this](const std::string& arn) { return description_of(arn); }});
+  MapRunPerformer map_runs({{engine_, buckets_, clock_, {}, false, folder_.path() + "/map_runs"},
+                            [this](const std::string& arn) { return description_of(arn); }});
   Performers performers(jobs);
   performers.add(engine::is_map_run, map_runs);
   performers.add(
@@ -322,7 +322,8 @@ Result<House::End> House::run(fleet::Fleet& fleet, Observer* observer, const Goa
                     if (ended.id == awaited || desk_of_loop->has_started(goal.request, ended.id)) {
                       end.end = ended;
                     }
-                  }});
+                  },
+                  [&map_runs](const std::string& arn) { return map_runs.at_work(arn); }});
   Loop::Parts parts{engine_, *run_->journal, performers, jobs, desk, clock_, *options_.waker, *options_.stop};
   parts.sources = {&*mailbox_, &nested, &map_runs};
   parts.observer = observer;

@@ -48,6 +48,11 @@ MapRunPerformer::Run* MapRunPerformer::find(const work::DispatchId& id) {
   return known == runs_.end() ? nullptr : &known->second;
 }
 
+std::optional<work::DispatchId> MapRunPerformer::at_work(const std::string& map_run) const {
+  const auto known = by_uuid_.find(map_run.substr(map_run.rfind(':') + 1));
+  return known != by_uuid_.end() && is_out(known->second) ? std::optional(known->second) : std::nullopt;
+}
+
 void MapRunPerformer::dispatch(engine::DispatchTask dispatch) {
   if (is_out(dispatch.id)) {  // else it was given up before it could begin
     add(std::move(dispatch));
@@ -58,11 +63,7 @@ void MapRunPerformer::dispatch(engine::DispatchTask dispatch) {
 void MapRunPerformer::add(engine::DispatchTask dispatch) {
   const work::DispatchId id = dispatch.id;
   Run& run = runs_[id];
-  const std::string role = dispatch.execution->machine().role_arn;
   run.work = std::make_unique<MapRunWork>(parts_.work, std::move(dispatch));
-  MapRunChildName any = run.work->name_of(0);
-  run.machine = std::make_shared<const engine::MachineIdentity>(
-      engine::MachineIdentity{std::move(any.machine_name), std::move(any.machine_arn), role});
   by_uuid_.insert_or_assign(run.work->uuid(), id);
 }
 
@@ -73,7 +74,8 @@ void MapRunPerformer::cancel(const engine::DispatchId& id) {
   }
   std::erase_if(requests_, [&](const Incoming& one) {
     const auto asked = asked_.find(one.id);
-    const bool is_its = asked != asked_.end() && asked->second.run == id && asked->second.purpose == Purpose::start;
+    const auto* start = one.request ? std::get_if<StartChild>(&*one.request) : nullptr;
+    const bool is_its = asked != asked_.end() && asked->second.run == id && start != nullptr && !start->stands;
     if (is_its) {
       run->requests.erase(asked->second.child);
       asked_.erase(asked);
@@ -90,6 +92,9 @@ void MapRunPerformer::cancel(const engine::DispatchId& id) {
 Result<std::vector<Fate>> MapRunPerformer::recover(const std::vector<engine::DispatchTask>& open) {
   std::vector<std::tuple<work::ExecutionId, work::StrandId, std::uint32_t>> places;
   for (const engine::DispatchTask& dispatch : open) {
+    if (!is_out(dispatch.id)) {
+      continue;  // what was found of others has given it up since
+    }
     add(dispatch);
     find(dispatch.id)->recovered = true;
     places.push_back(place_of(dispatch.id));
@@ -129,24 +134,11 @@ void MapRunPerformer::ask(const std::string& id, Asked asked, Request request) {
 }
 
 void MapRunPerformer::start(Run& run, MapRunWork::Child child, bool stands) {
-  const engine::DispatchTask& dispatch = run.work->dispatch();
-  const asl::Map& map = map_of(*run.work);
-  const engine::Execution& parent = *parts_.work.engine.find(dispatch.id.execution);
   const std::string id = start_of(*run.work, child.number);
-  engine::StartExecution start;
-  start.identity = std::make_shared<const engine::Identity>(run.work->name_of(child.number).name, run.machine);
-  start.machine = dispatch.machine;
-  start.input = child.batch.input;
-  start.origin.type = map.express_children ? engine::ExecutionType::express : engine::ExecutionType::standard;
-  start.origin.revision = parent.origin.revision;
-  auto origin = std::make_shared<engine::ChildOrigin>();
-  origin->parent = dispatch.id;
-  origin->scope = map.processor;
-  origin->item =
-      engine::MapItem{child.batch.first, child.batch.input, std::move(child.batch.key), std::move(child.batch.source)};
-  start.origin.child = std::move(origin);
-  run.requests.insert_or_assign(child.number, id);
-  Asked asked{dispatch.id, child.number, start.identity->arn()};
+  const std::uint64_t number = child.number;
+  engine::StartExecution start = run.work->start_of(std::move(child));
+  run.requests.insert_or_assign(number, id);
+  Asked asked{run.work->dispatch().id, number, start.identity->arn()};
   ask(id, std::move(asked), StartChild{std::move(start), stands});
 }
 
@@ -155,9 +147,8 @@ void MapRunPerformer::start(Run& run, MapRunWork::Child child, bool stands) {
 void MapRunPerformer::begin_again(Run& run, MapRunWork::Child child) {
   const MapRunChildName name = run.work->name_of(child.number);
   const std::string arn = engine::execution_arn(name.machine_arn, name.name);
-  const auto before = map_of(*run.work).express_children
-                          ? tl::unexpected(Refused{"ExecutionDoesNotExist", ""})
-                          : parts_.describe(arn);
+  const auto before =
+      map_of(*run.work).express_children ? tl::unexpected(Refused{"ExecutionDoesNotExist", ""}) : parts_.describe(arn);
   if (!before) {
     if (before.error().error == "ExecutionDoesNotExist") {
       start(run, std::move(child), false);
@@ -172,7 +163,10 @@ void MapRunPerformer::begin_again(Run& run, MapRunWork::Child child) {
     const std::string id = fmt::format("{}-again-{}", start_of(*run.work, child.number), run.work->redrives());
     Asked asked{run.work->dispatch().id, child.number, arn, Purpose::redrive};
     again_.insert_or_assign(id, Again{std::move(child), *before});
-    ask(id, std::move(asked), Redrive{arn});
+    Redrive redrive{arn};
+    redrive.machine = run.work->dispatch().machine;
+    redrive.revision = parts_.work.engine.find(run.work->dispatch().id.execution)->origin.revision;
+    ask(id, std::move(asked), std::move(redrive));
   }
 }
 
@@ -318,14 +312,19 @@ void MapRunPerformer::answer(const std::string& id, const Asked& asked, const Re
   }
 }
 
-/// It runs again.
+/// It runs again, or is over again already.
 void MapRunPerformer::answer(const std::string& id, const Asked& asked, const Accepted& /*accepted*/) {
   auto again = again_.extract(id);
   Run* run = find(asked.run);
-  if (run != nullptr && again && is_out(asked.run)) {
-    start(*run, std::move(again.mapped().child), true);
-  } else {
+  if (run == nullptr || !again || !is_out(asked.run)) {
     stop(id, asked);
+  } else if (const auto now = parts_.describe(asked.arn); now && now->status != engine::Status::running) {
+    run->work->ended(asked.child, *now, run->work->redrives());
+  } else {
+    start(*run, std::move(again.mapped().child), true);
+    if (run->work->is_failing()) {
+      stop(start_of(*run->work, asked.child), asked);
+    }
   }
   close(id);
 }

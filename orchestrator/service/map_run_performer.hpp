@@ -46,6 +46,9 @@ class MapRunPerformer final : public Performer, public InputSource {
   std::vector<std::string> settle() override { return std::exchange(settled_, {}); }
   bool may_come_again(const std::string& id) override;
 
+  /// The dispatch of the Map Run that this ARN, or UUID, means; nothing: none of that name is at work.
+  std::optional<work::DispatchId> at_work(const std::string& map_run) const;
+
  private:
   enum class Purpose : std::uint8_t { start, redrive, stop };
   struct Asked {
@@ -56,7 +59,6 @@ class MapRunPerformer final : public Performer, public InputSource {
   };
   struct Run {
     std::unique_ptr<MapRunWork> work;
-    engine::MachineIdentityPtr machine;                       // of its children
     std::unordered_map<std::uint64_t, std::string> requests;  // of its live children, by number
     bool recovered = false;                                   // there may be children that were not reached again
   };

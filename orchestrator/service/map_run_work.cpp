@@ -1,5 +1,8 @@
 #include "service/map_run_work.hpp"
 
+#include <filesystem>
+
+#include "engine/decider.hpp"
 #include "value/builder.hpp"
 #include "value/random.hpp"
 #include "value/uuid.hpp"
@@ -14,6 +17,8 @@ using map_run::Transformation;
 
 /// As many items as one look at the source may skip, or write as pending, before others get their turn.
 constexpr std::size_t kItemsAtOnce = 1000;
+/// Of inputs of children that live: no more begin while there are so many.
+constexpr std::size_t kMostLiveBytes = std::size_t{256} * 1024 * 1024;
 
 std::string text_at(const std::optional<Value>& object, std::string_view key) {
   const Node* node = object && object->node().is_object() ? object->node().find(key) : nullptr;
@@ -59,8 +64,41 @@ map_run::ResultFiles::Position position_of(const Node* written) {
 
 }  // namespace
 
+Result<std::unique_ptr<map_run::ItemSource>> open_source(const asl::Map& state, const engine::MapRunPlan& plan,
+                                                         const Value& items, const map_run::Buckets& buckets,
+                                                         const std::string& listing) {
+  if (!state.reader) {
+    return map_run::items_of(items);
+  }
+  map_run::Reading reading;
+  reading.reader = &*state.reader;
+  reading.bucket = text_at(plan.reader, "Bucket");
+  reading.key = text_at(plan.reader, "Key");
+  reading.prefix = text_at(plan.reader, "Prefix");
+  reading.max_items = plan.max_items;
+  reading.listing = listing;
+  return map_run::open_items(reading, buckets);
+}
+
+map_run::ResultTarget result_target(const asl::Map& state, const engine::MapRunPlan& plan, const std::string& arn) {
+  map_run::ResultTarget target;
+  target.bucket = text_at(plan.writer, "Bucket");
+  target.prefix = text_at(plan.writer, "Prefix");
+  target.map_run_arn = arn;
+  target.output = state.writer->output_type == "JSONL"  ? map_run::OutputType::lines
+                  : state.writer->output_type == "HDF5" ? map_run::OutputType::hdf5
+                                                        : map_run::OutputType::json;
+  return target;
+}
+
 MapRunWork::MapRunWork(const Parts& parts, engine::DispatchTask dispatch)
-    : parts_(parts), dispatch_(std::move(dispatch)), plan_(engine::plan_of(dispatch_.parameters)) {
+    : parts_(parts),
+      dispatch_(std::move(dispatch)),
+      parameters_(dispatch_.parameters),
+      plan_(engine::plan_of(parameters_)) {
+  MapRunChildName any = name_of(0);
+  machine_ = std::make_shared<const engine::MachineIdentity>(engine::MachineIdentity{
+      std::move(any.machine_name), std::move(any.machine_arn), dispatch_.execution->machine().role_arn});
   const asl::State& map = dispatch_.machine->state(dispatch_.state);
   if (const auto& writer = state().writer) {
     const bool exports = !writer->resource.empty();
@@ -76,10 +114,13 @@ MapRunWork::MapRunWork(const Parts& parts, engine::DispatchTask dispatch)
       parts_.engine.limits().payload_bytes > engine::Limits::aws().payload_bytes) {
     keeps_results_ = false;
   }
-  source_ = open_source();
-  if (source_ == nullptr) {
+  auto source = parts_.items ? Result<std::unique_ptr<map_run::ItemSource>>(map_run::items_of(*parts_.items))
+                             : open_source(state(), plan_, children().items, parts_.buckets, listing());
+  if (!source) {
+    fail("States.ItemReaderFailed", source.error().message);
     return;
   }
+  source_ = *std::move(source);
   check_files();
   open_files();
   std::optional<map_run::BatchLimits> limits;
@@ -95,6 +136,9 @@ MapRunWork::MapRunWork(const Parts& parts, engine::DispatchTask dispatch)
   }
   batcher_ = std::make_unique<map_run::Batcher>(*source_, std::move(selector), std::move(limits),
                                                 parts_.engine.limits().payload_bytes);
+  for (const Value& result : children().results) {
+    result_bytes_ += result.text_size();
+  }
   look_at_threshold();  // it may have been exceeded before a crash
 }
 
@@ -116,22 +160,30 @@ MapRunChildName MapRunWork::name_of(std::uint64_t child) const {
   return name;
 }
 
-std::unique_ptr<map_run::ItemSource> MapRunWork::open_source() {
-  if (!state().reader) {
-    return map_run::items_of(children().items);
+engine::StartExecution MapRunWork::start_of(Child child) const {
+  engine::StartExecution start;
+  start.identity = std::make_shared<const engine::Identity>(name_of(child.number).name, machine_);
+  start.machine = dispatch_.machine;
+  start.input = child.batch.input;
+  start.origin.type = state().express_children ? engine::ExecutionType::express : engine::ExecutionType::standard;
+  start.origin.revision = parts_.engine.find(dispatch_.id.execution)->origin.revision;
+  auto origin = std::make_shared<engine::ChildOrigin>();
+  origin->parent = dispatch_.id;
+  origin->scope = state().processor;
+  origin->item =
+      engine::MapItem{child.batch.first, child.batch.input, std::move(child.batch.key), std::move(child.batch.source)};
+  start.origin.child = std::move(origin);
+  return start;
+}
+
+/// Where what it lists is kept.
+std::string MapRunWork::listing() const {
+  if (parts_.folder.empty() || !state().reader) {
+    return "";
   }
-  map_run::Reading reading;
-  reading.reader = &*state().reader;
-  reading.bucket = text_at(plan_.reader, "Bucket");
-  reading.key = text_at(plan_.reader, "Key");
-  reading.prefix = text_at(plan_.reader, "Prefix");
-  reading.max_items = plan_.max_items;
-  auto opened = map_run::open_items(reading, parts_.buckets);
-  if (!opened) {
-    fail("States.ItemReaderFailed", opened.error().message);
-    return nullptr;
-  }
-  return *std::move(opened);
+  std::error_code ignored;  // who writes there finds out
+  std::filesystem::create_directory(parts_.folder, ignored);
+  return fmt::format("{}/{}.listing", parts_.folder, uuid());
 }
 
 /// Items are found by their place: where a file was changed since the Map Run began, they would be others.
@@ -160,20 +212,18 @@ void MapRunWork::check_files() {
 
 void MapRunWork::open_files() {
   const auto& writer = state().writer;
-  if (!writer || writer->resource.empty()) {
+  if (!exports()) {
     if (writer && writer->transformation.empty() && writer->output_type.empty()) {
       fail("States.ResultWriterFailed", "the ResultWriter is empty: it names no Resource and no WriterConfig");
     }
     return;
   }
-  map_run::ResultTarget target;
-  target.bucket = text_at(plan_.writer, "Bucket");
-  target.prefix = text_at(plan_.writer, "Prefix");
-  target.map_run_arn = run().arn;
+  map_run::ResultTarget target = result_target(state(), plan_, run().arn);
   target.transformation = transformation_;
-  target.output = writer->output_type == "JSONL"  ? map_run::OutputType::lines
-                  : writer->output_type == "HDF5" ? map_run::OutputType::hdf5
-                                                  : map_run::OutputType::json;
+  if (parts_.pretends) {
+    files_ = map_run::ResultFiles::pretend(std::move(target));
+    return;
+  }
   const auto& note = run().note;
   auto opened =
       map_run::ResultFiles::open(target, parts_.buckets, position_of(note ? note->node().find("written") : nullptr));
@@ -220,10 +270,30 @@ std::optional<map_run::Batch> MapRunWork::next_batch() {
 bool MapRunWork::may_begin() const {
   const std::uint32_t most =
       plan_.max_concurrency == 0 ? kMostChildren : std::min(plan_.max_concurrency, kMostChildren);
-  return !failure_ && !exhausted_ && live_.size() < most;
+  return !failure_ && !exhausted_ && live_.size() < most && live_bytes_ < kMostLiveBytes;
+}
+
+/// They may have been changed.
+void MapRunWork::look_at_settings() {
+  if (parameters_ != run().parameters) {
+    parameters_ = run().parameters;
+    const engine::MapRunPlan now = engine::plan_of(parameters_);
+    plan_.max_concurrency = now.max_concurrency;
+    plan_.tolerated_count = now.tolerated_count;
+    plan_.tolerated_percentage = now.tolerated_percentage;
+    look_at_threshold();
+  }
+}
+
+/// Of the items, as soon as that is known.
+std::optional<std::uint64_t> MapRunWork::total() const {
+  return exhausted_ && batcher_ != nullptr ? std::optional(batcher_->items())
+         : source_ != nullptr              ? source_->size()
+                                           : std::nullopt;
 }
 
 std::vector<MapRunWork::Child> MapRunWork::begin(std::size_t most) {
+  look_at_settings();
   std::vector<Child> children;
   std::size_t looked_at = 0;
   while (may_begin() && children.size() < most && looked_at < most + kItemsAtOnce) {
@@ -242,6 +312,7 @@ std::vector<MapRunWork::Child> MapRunWork::begin(std::size_t most) {
       fail_child(number, {batch->first, batch->items, batch->input}, {"States.DataLimitExceeded", batch->failure});
       continue;
     }
+    live_bytes_ += batch->input.text_size();
     live_.emplace(number, Live{batch->first, batch->items, batch->input});
     children.push_back({number, *std::move(batch), run().redrives > 0});
   }
@@ -267,12 +338,21 @@ map_run::ChildRecord MapRunWork::record_of(std::uint64_t child, std::uint64_t fi
   return record;
 }
 
+std::optional<MapRunWork::Live> MapRunWork::take_live(std::uint64_t child) {
+  auto live = live_.extract(child);
+  if (!live) {
+    return std::nullopt;
+  }
+  live_bytes_ -= live.mapped().input.text_size();
+  return std::move(live.mapped());
+}
+
 void MapRunWork::ended(std::uint64_t child, const Description& description, std::uint32_t redrives) {
-  const auto live = live_.extract(child);
+  const auto live = take_live(child);
   if (!live) {
     return;
   }
-  map_run::ChildRecord record = record_of(child, live.mapped().first, live.mapped().input);
+  map_run::ChildRecord record = record_of(child, live->first, live->input);
   const engine::EndExecution& end = *description.end;
   record.status = status_of(end.status);
   record.output = end.output;
@@ -281,12 +361,12 @@ void MapRunWork::ended(std::uint64_t child, const Description& description, std:
   record.started = description.started;
   record.stopped = description.stopped.value_or(description.started);
   record.redrives = redrives;
-  settle(child, live.mapped().items, std::move(record));
+  settle(child, live->items, std::move(record));
 }
 
 void MapRunWork::refused(std::uint64_t child, std::string error, std::string cause) {
-  if (const auto live = live_.extract(child)) {
-    fail_child(child, live.mapped(), {std::move(error), std::move(cause)});
+  if (const auto live = take_live(child)) {
+    fail_child(child, *live, {std::move(error), std::move(cause)});
   }
 }
 
@@ -303,11 +383,16 @@ void MapRunWork::fail_child(std::uint64_t child, const Live& what, Failed why) {
 void MapRunWork::settle(std::uint64_t child, std::uint64_t items, map_run::ChildRecord record) {
   const bool failed = record.status == ChildStatus::failed || record.status == ChildStatus::timed_out;
   failed_items_ += failed ? items : 0;
-  Value result = keeps_results_ ? map_run::element_of(record, transformation_) : Value();
-  ended_.push_back({{child, items, status_of(record.status), std::move(result)}, std::move(record)});
+  Value result = keeps_results_ && !is_too_large() ? map_run::element_of(record, transformation_) : Value();
+  result_bytes_ += result.text_size();
+  ended_.push_back({{child, items, status_of(record.status), std::move(result), record.index}, std::move(record)});
   if (failed) {
     look_at_threshold();
   }
+}
+
+bool MapRunWork::is_too_large() const {
+  return result_bytes_ > parts_.engine.limits().payload_bytes;
 }
 
 /// It fails if and only if more than tolerated failed: a share of all items is known when all of them are.
@@ -317,7 +402,7 @@ void MapRunWork::look_at_threshold() {
       plan_.tolerated_count || plan_.tolerated_percentage ? plan_.tolerated_count : std::optional<std::int64_t>(0);
   bool exceeded = most && failed > static_cast<std::uint64_t>(*most);
   if (plan_.tolerated_percentage) {
-    const auto all = exhausted_ ? std::optional(batcher_->items()) : source_->size();
+    const auto all = total();
     exceeded = exceeded || (*plan_.tolerated_percentage == 0 && failed > 0) ||
                (all && static_cast<double>(failed) * 100 > *plan_.tolerated_percentage * static_cast<double>(*all));
   }
@@ -335,6 +420,17 @@ void MapRunWork::fail(std::string error, std::string cause) {
 
 /// What was never started is told of, too, where there are files to tell of it.
 void MapRunWork::write_pending(std::size_t most) {
+  if (!ended_.empty() || note_due_ || files_ == nullptr) {
+    return;  // those first: of these nothing counts before all of them are written
+  }
+  if (!pending_from_) {
+    const auto position = files_->sync();
+    if (!position) {
+      files_.reset();
+      return;
+    }
+    pending_from_ = position->shards.back();
+  }
   while (files_ != nullptr && !exhausted_ && most-- > 0) {
     const auto batch = next_batch();
     if (!batch) {
@@ -352,13 +448,24 @@ void MapRunWork::write_pending(std::size_t most) {
   }
 }
 
-/// What must be known to go on: what was read, and how far the files count now.
+/// What must be known to go on: what was read, and how far the files count now; and for readers how many items, and
+/// children, there are.
 Result<std::optional<Value>> MapRunWork::write_ended() {
-  if (files_ == nullptr && !note_due_) {
+  const auto all = total();
+  if (files_ == nullptr && !note_due_ && (total_said_ || !all)) {
     return std::nullopt;
   }
   Builder out;
   out.begin_object();
+  if (all) {
+    out.key("total");
+    out.integer(static_cast<std::int64_t>(*all));
+    if (exhausted_) {
+      out.key("children");
+      out.integer(static_cast<std::int64_t>(next_));
+    }
+    total_said_ = exhausted_;
+  }
   if (read_.node().size() > 0) {
     out.key("read");
     out.value(read_);
@@ -367,7 +474,10 @@ Result<std::optional<Value>> MapRunWork::write_ended() {
     for (const Ended& one : ended_) {
       TRY(files_->add(one.record));
     }
-    const auto position = TRY(files_->sync());
+    auto position = TRY(files_->sync());
+    if (pending_from_) {
+      position.shards.back() = *pending_from_;
+    }
     out.key("written");
     out.value(position_value(position));
     out.key("round");
@@ -384,10 +494,16 @@ bool MapRunWork::is_over() const {
 
 MapRunWork::News MapRunWork::news() {
   News news;
-  if (!ended_.empty() || note_due_) {
+  if (exports() && files_ == nullptr && !ended_.empty()) {
+    // What could not be written does not count: after a redrive it is looked at again.
+    for (const Ended& one : std::exchange(ended_, {})) {
+      news.told.push_back(one.child.number);
+    }
+    failed_items_ = 0;
+    note_due_ = false;
+  } else if (!ended_.empty() || note_due_) {
     auto written = write_ended();
     if (!written) {
-      // What could not be written does not count: after a redrive it is looked at again.
       files_.reset();
       note_due_ = false;
       fail("States.ResultWriterFailed", written.error().message);
@@ -414,6 +530,9 @@ std::optional<work::Outcome> MapRunWork::outcome() {
   if (!value && !failure_) {
     fail("States.ResultWriterFailed", value.error().message);
   }
+  if (keeps_results_ && !failure_ && is_too_large()) {
+    fail("States.DataLimitExceeded", engine::too_large(dispatch_.machine->state(dispatch_.state).name));
+  }
   if (failure_) {
     return work::failed(dispatch_.id, failure_->error, failure_->cause, parts_.clock.now());
   }
@@ -430,7 +549,7 @@ Result<Value> MapRunWork::result() {
     return files_->finish();
   }
   map_run::ResultComposer composer(transformation_, state().writer && state().writer->output_type == "JSONL");
-  if (keeps_results_ && !failure_) {
+  if (keeps_results_ && !failure_ && !is_too_large()) {
     for (const Value& element : children().results) {
       composer.add(element);
     }

@@ -23,12 +23,23 @@ struct MapRunChildName {
   std::string machine_name;
 };
 
+/// Opens what a Map Run reads. `items`: of a Map without ItemReader. `listing`: as map_run::Reading has it. Errors: as
+/// map_run::open_items().
+Result<std::unique_ptr<map_run::ItemSource>> open_source(const asl::Map& state, const engine::MapRunPlan& plan,
+                                                         const Value& items, const map_run::Buckets& buckets,
+                                                         const std::string& listing = {});
+/// Where the ResultWriter of a Map Run writes. Requires that the state has one.
+map_run::ResultTarget result_target(const asl::Map& state, const engine::MapRunPlan& plan, const std::string& arn);
+
 class MapRunWork {
  public:
   struct Parts {
     const engine::Engine& engine;
     const map_run::Buckets& buckets;
     const Clock& clock;
+    std::optional<Value> items = {};  ///< what its reader reads, instead of that
+    bool pretends = false;            ///< to write results
+    std::string folder = {};          ///< where it keeps files of its own, made when need be; empty: nowhere
   };
   /// A child that is to begin.
   struct Child {
@@ -50,6 +61,8 @@ class MapRunWork {
   std::string uuid() const;
   MapRunChildName name_of(std::uint64_t child) const;
   std::uint32_t redrives() const { return run().redrives; }
+  /// How the child begins; but for its id and request.
+  engine::StartExecution start_of(Child child) const;
 
   /// Children that may begin now, at most so many. They are live from now on.
   std::vector<Child> begin(std::size_t most);
@@ -60,6 +73,7 @@ class MapRunWork {
   void ended(std::uint64_t child, const Description& description, std::uint32_t redrives);
   /// One that could not be begun.
   void refused(std::uint64_t child, std::string error, std::string cause);
+  bool is_failing() const { return failure_.has_value(); }
   /// Whether its children are to be stopped because it has failed; true once.
   bool stops() { return std::exchange(stop_due_, false); }
   /// What has happened since the last call; nothing: `report` and `outcome` are absent.
@@ -85,18 +99,24 @@ class MapRunWork {
 
   const engine::Children& children() const { return *parts_.engine.find_map_run(dispatch_.id); }
   const engine::MapRun& run() const { return *children().run; }
+  bool exports() const { return state().writer && !state().writer->resource.empty(); }
   const asl::Map& state() const { return std::get<asl::Map>(dispatch_.machine->state(dispatch_.state).detail); }
-  std::unique_ptr<map_run::ItemSource> open_source();
+  std::string listing() const;
   void check_files();
   void open_files();
   Result<Value> select(std::uint64_t index, const map_run::Item& item);
   std::optional<map_run::Batch> next_batch();
+  std::optional<std::uint64_t> total() const;
   map_run::ChildRecord record_of(std::uint64_t child, std::uint64_t first, const Value& input) const;
   bool may_begin() const;
+  std::optional<Live> take_live(std::uint64_t child);
+  void look_at_settings();
   void fail_child(std::uint64_t child, const Live& what, Failed why);
   void settle(std::uint64_t child, std::uint64_t items, map_run::ChildRecord record);
   void fail(std::string error, std::string cause);
   void look_at_threshold();
+  /// Whether the Map's result will be: no more is kept of it, then.
+  bool is_too_large() const;
   void write_pending(std::size_t most);
   Result<std::optional<Value>> write_ended();
   bool is_over() const;
@@ -105,6 +125,8 @@ class MapRunWork {
 
   Parts parts_;
   engine::DispatchTask dispatch_;
+  engine::MachineIdentityPtr machine_;  // of its children
+  Value parameters_;                    // that plan_ was read from
   engine::MapRunPlan plan_;
   map_run::Transformation transformation_ = map_run::Transformation::compact;
   bool keeps_results_ = true;
@@ -112,12 +134,16 @@ class MapRunWork {
   std::unique_ptr<map_run::Batcher> batcher_;
   std::unique_ptr<map_run::ResultFiles> files_;
   Value read_;  // what the files that are read looked like when the Map Run began
+  std::optional<map_run::ResultFiles::Position::Shard> pending_from_;  // where the PENDING that are written now begin
   bool note_due_ = false;
+  bool total_said_ = false;
   std::uint64_t next_ = 0;  // child
   bool exhausted_ = false;  // there are no more items
   std::map<std::uint64_t, Live> live_;
+  std::size_t live_bytes_ = 0;  // of their inputs
   std::vector<Ended> ended_;
   std::uint64_t failed_items_ = 0;  // in ended_
+  std::size_t result_bytes_ = 0;    // of what stands for children in the Map's result
   std::optional<Failed> failure_;
   std::optional<Failed> selection_failure_;
   bool stop_due_ = false;

@@ -4,6 +4,7 @@
 
 #include "catalogue/names.hpp"
 #include "engine/history.hpp"
+#include "service/map_run_work.hpp"
 
 namespace lockstep::service {
 
@@ -24,6 +25,14 @@ class VirtualClock final : public Clock {
   Timestamp now_;
 };
 
+constexpr std::size_t kChildrenAtOnce = 1'000;
+
+struct IdLess {
+  bool operator()(const engine::DispatchId& a, const engine::DispatchId& b) const {
+    return std::tie(a.execution, a.strand, a.visit, a.count) < std::tie(b.execution, b.strand, b.visit, b.count);
+  }
+};
+
 class VirtualRun {
  public:
   VirtualRun(const MockedExecution& wanted, AnswerOf answer_of, const Watch& watch)
@@ -38,7 +47,7 @@ class VirtualRun {
   MockedEnd run() {
     auto machine = std::make_shared<engine::MachineIdentity>(
         engine::MachineIdentity{wanted_.machine_name, catalogue::machine_arn(wanted_.machine_name), ""});
-    take(engine::StartExecution{kOnly,
+    take(engine::StartExecution{kMocked,
                                 std::make_shared<engine::Identity>(wanted_.name, std::move(machine)),
                                 wanted_.machine,
                                 wanted_.input,
@@ -52,7 +61,70 @@ class VirtualRun {
   }
 
  private:
-  static constexpr engine::ExecutionId kOnly{1};
+  /// A Map Run whose children run here, too.
+  struct MapRun {
+    std::unique_ptr<MapRunWork> work;
+    std::map<engine::ExecutionId, std::uint64_t> children;  // that run, and their numbers
+  };
+
+  void begin_map_run(engine::DispatchTask dispatch) {
+    const engine::DispatchId id = dispatch.id;
+    MapRunWork::Parts parts{engine_, wanted_.buckets, clock_};
+    parts.pretends = true;
+    if (const auto items = wanted_.items.find(dispatch.machine->state(dispatch.state).name);
+        items != wanted_.items.end()) {
+      parts.items = items->second;
+    }
+    map_runs_[id].work = std::make_unique<MapRunWork>(parts, std::move(dispatch));
+  }
+
+  void stop_children(MapRun& run) {
+    for (const auto& [child, number] : run.children) {
+      take(engine::StopExecution{"", child, std::nullopt, std::nullopt});
+    }
+  }
+
+  /// Begins children, and says what became of others. False: there is nothing to do now.
+  bool advance_map_runs() {
+    for (auto& [id, run] : map_runs_) {
+      std::vector<MapRunWork::Child> children = run.work->begin(kChildrenAtOnce);
+      for (MapRunWork::Child& child : children) {
+        const std::uint64_t number = child.number;
+        engine::StartExecution start = run.work->start_of(std::move(child));
+        start.id = last_ = engine::ExecutionId{static_cast<std::uint64_t>(last_) + 1};
+        run.children.emplace(start.id, number);
+        take(std::move(start));
+      }
+      MapRunWork::News news = run.work->news();
+      const bool stops = run.work->stops();
+      if (stops) {
+        stop_children(run);
+      }
+      const bool is_over = news.outcome.has_value();
+      if (news.report) {
+        take(*std::move(news.report));
+      }
+      if (is_over) {
+        take(*std::move(news.outcome));
+        map_runs_.erase(id);
+      }
+      if (!children.empty() || stops || news.report || is_over || run.work->may_go_on()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  void child_ended(engine::EndExecution end) {
+    for (auto& [id, run] : map_runs_) {
+      if (const auto child = run.children.extract(end.id)) {
+        const engine::Execution& execution = *engine_.find(end.id);
+        run.work->ended(child.mapped(), describe(execution, std::move(end)), 0);
+        engine_.forget(execution.id);
+        return;
+      }
+    }
+  }
 
   journal::SequenceNumber take(engine::InputBody body) {
     engine_.handle({clock_.now(), ++inputs_, std::move(body)}, step_);
@@ -68,7 +140,7 @@ class VirtualRun {
       take(engine::Proceed{});
       return;
     }
-    if (report()) {
+    if (report() || advance_map_runs()) {
       return;
     }
     const auto timer = engine_.next_deadline();
@@ -100,11 +172,22 @@ class VirtualRun {
     step_.clear();
     for (engine::Effect& effect : effects) {
       if (auto* dispatch = std::get_if<engine::DispatchTask>(&effect.body)) {
-        performer_.dispatch(std::move(*dispatch));
+        if (engine::is_map_run(*dispatch) && !wanted_.is_mocked(dispatch->machine->state(dispatch->state).name)) {
+          begin_map_run(std::move(*dispatch));
+        } else {
+          performer_.dispatch(std::move(*dispatch));
+        }
       } else if (const auto* cancel = std::get_if<engine::CancelTask>(&effect.body)) {
         performer_.cancel(cancel->id);
+        if (auto given_up = map_runs_.extract(cancel->id)) {
+          stop_children(given_up.mapped());
+        }
       } else if (auto* end = std::get_if<engine::EndExecution>(&effect.body)) {
-        end_ = std::move(*end);
+        if (end->id == kMocked) {
+          end_ = std::move(*end);
+        } else {
+          child_ended(std::move(*end));
+        }
       }
     }
     if (performer_.stuck() && !end_) {
@@ -120,10 +203,11 @@ class VirtualRun {
       return;
     }
     // No Retry and no Catch sees this, so it is none of the task's failures.
-    const engine::Execution& execution = *engine_.find(kOnly);
-    const engine::Strand& strand = *execution.find(stuck.dispatch.id.strand);
+    const engine::Execution& execution = *engine_.find(kMocked);
+    const bool is_child = stuck.dispatch.id.execution != kMocked;
+    const engine::Strand& strand = *execution.find(is_child ? engine::StrandId::top : stuck.dispatch.id.strand);
     engine::Event event;
-    event.execution = kOnly;
+    event.execution = kMocked;
     event.strand = engine::StrandId::top;
     event.state = strand.state;
     event.time = clock_.now();
@@ -146,6 +230,8 @@ class VirtualRun {
   std::uint64_t events_ = 0;
   std::optional<engine::EndExecution> end_;
   std::optional<std::string> broken_;
+  std::map<engine::DispatchId, MapRun, IdLess> map_runs_;
+  engine::ExecutionId last_ = kMocked;
 };
 
 }  // namespace

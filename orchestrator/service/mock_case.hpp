@@ -3,11 +3,13 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/engine.hpp"
+#include "map_run/buckets.hpp"
 #include "service/mock_performer.hpp"
 
 namespace lockstep::service {
@@ -21,7 +23,14 @@ struct MockedExecution {
   Timestamp start_time;
   engine::ExecutionType type = engine::ExecutionType::standard;
   engine::Limits limits = engine::Limits::hpc();
+  map_run::Buckets buckets = {};            ///< that Map Runs read; nothing is written
+  std::map<std::string, Value> items = {};  ///< by state: what its ItemReader reads, instead of that
+  /// Whether the Distributed Map of that name is mocked as a whole; else its children run, and what they do is mocked.
+  std::function<bool(const std::string& state)> is_mocked = [](const std::string&) { return true; };
 };
+
+/// Its id; children of its Map Runs have others.
+inline constexpr engine::ExecutionId kMocked{1};
 
 /// What came of it.
 struct MockedEnd {

@@ -61,12 +61,6 @@ Answer CaseAnswers::operator()(const engine::DispatchTask& dispatch) {
 }
 
 Answer CaseAnswers::unmocked(const engine::DispatchTask& dispatch, const std::string& state) const {
-  if (engine::is_map_run(dispatch)) {
-    return tl::unexpected(Unanswered{
-        false, fmt::format("the Distributed Map '{0}' is not mocked in the case '{1}': name a response for '{0}', its "
-                           "whole result, in its TestCases",
-                           state, test_.name)});
-  }
   const asl::Resource& resource = engine::resource_of(dispatch);
   const auto refuse = [&](std::string_view because) {
     return tl::unexpected(Unanswered{

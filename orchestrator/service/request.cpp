@@ -88,6 +88,57 @@ void write(Json& document, const GetActivityTask& poll) {
   document["asker"] = poll.asker;
 }
 
+void write(Json& document, const UpdateMapRun& update) {
+  document["action"] = "update-map-run";
+  document["map_run"] = update.map_run;
+  const auto put_number = [&](const char* key, const auto& number) {
+    if (number) {
+      document[key] = *number;
+    }
+  };
+  put_number("max_concurrency", update.max_concurrency);
+  put_number("tolerated_count", update.tolerated_count);
+  put_number("tolerated_percentage", update.tolerated_percentage);
+}
+
+/// Errors (invalid): a setting that is none, or nothing that is set.
+Result<UpdateMapRun> read_update(const Json& document) {
+  UpdateMapRun update;
+  update.map_run = get(document, "map_run").value_or("");
+  const auto refuse = [](const char* what) {
+    return fail(ErrorKind::invalid, fmt::format("InvalidMessage: update-map-run needs {}", what));
+  };
+  const auto whole = [&](const char* key, std::uint64_t most) -> std::optional<std::uint64_t> {
+    const Json& number = document.value(key, Json());
+    return number.is_number_unsigned() && number <= most ? std::optional(number.get<std::uint64_t>()) : std::nullopt;
+  };
+  if (document.contains("max_concurrency")) {
+    const auto most = whole("max_concurrency", UINT32_MAX);
+    if (!most) {
+      return refuse("a whole number from 0 for max_concurrency");
+    }
+    update.max_concurrency = static_cast<std::uint32_t>(*most);
+  }
+  if (document.contains("tolerated_count")) {
+    const auto count = whole("tolerated_count", INT64_MAX);
+    if (!count) {
+      return refuse("a whole number from 0 for tolerated_count");
+    }
+    update.tolerated_count = static_cast<std::int64_t>(*count);
+  }
+  if (document.contains("tolerated_percentage")) {
+    const Json& share = document["tolerated_percentage"];
+    if (!share.is_number() || !(share >= 0 && share <= 100)) {
+      return refuse("a number from 0 to 100 for tolerated_percentage");
+    }
+    update.tolerated_percentage = share.get<double>();
+  }
+  if (!update.max_concurrency && !update.tolerated_count && !update.tolerated_percentage) {
+    return refuse("a setting");
+  }
+  return update;
+}
+
 /// Stays within the process.
 void write(Json& /*document*/, const StartChild& /*child*/) {}
 
@@ -140,6 +191,9 @@ Result<Request> request_of(const std::string& text) {
   if (action == "get-activity-task") {
     return GetActivityTask{text_of("activity"), text_of("worker"), text_of("asker")};
   }
+  if (action == "update-map-run") {
+    return read_update(document);
+  }
   const auto* known =
       std::find_if(std::begin(kAnswers), std::end(kAnswers), [&](const auto& entry) { return entry.second == action; });
   if (known == std::end(kAnswers)) {
@@ -171,6 +225,8 @@ Reply reply_of(engine::Verdict verdict) {
                      "only an execution that failed, timed out or was aborted can be redriven"};
     case engine::Verdict::definition_does_not_fit:
       return Refused{"DefinitionDoesNotFit", "the execution cannot go on with this definition"};
+    case engine::Verdict::map_run_is_over:
+      return Refused{"ValidationException", "CANNOT_UPDATE_COMPLETED_MAP_RUN: the Map Run is over"};
   }
   return Accepted{};
 }

@@ -38,6 +38,9 @@ struct Redrive {
   std::optional<std::string> definition = {};  ///< JSON text: its machine's from here on, and it goes on with that
   std::optional<std::string> jobs = {};        ///< likewise, text of a jobs.json
   std::string jobs_folder = {};                ///< absolute: to which its relative paths refer
+  /// Of a Map Run's child: what its parent goes on with. Never from outside.
+  asl::StateMachinePtr machine = nullptr;
+  std::uint32_t revision = 0;
 };
 /// StartExecution, with the machine as it is to be; the same request makes the machine and starts it.
 struct Start {
@@ -73,8 +76,15 @@ struct GetActivityTask {
   std::string worker = {};  ///< its name, for history; empty: none
   std::string asker = {};   ///< the process that asks (journal::to_text); empty: not known
 };
-using Request =
-    std::variant<AnswerToken, Stop, Redrive, Start, CreateActivity, DeleteActivity, GetActivityTask, StartChild>;
+/// UpdateMapRun, of one that is at work: what is given takes effect at once.
+struct UpdateMapRun {
+  std::string map_run;                           ///< its ARN, or the UUID in it
+  std::optional<std::uint32_t> max_concurrency;  ///< 0: no limit
+  std::optional<std::int64_t> tolerated_count;
+  std::optional<double> tolerated_percentage;
+};
+using Request = std::variant<AnswerToken, Stop, Redrive, Start, CreateActivity, DeleteActivity, GetActivityTask,
+                             UpdateMapRun, StartChild>;
 
 /// A request as a JSON object, and back. Errors (invalid): "InvalidMessage: …", "InvalidOutput: …".
 std::string to_text(const Request& request);

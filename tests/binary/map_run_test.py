@@ -112,7 +112,7 @@ class MapRuns(MapRunCase):
         child = next(one for one in listed if one["stateMachineArn"].endswith("/L"))
         self.assertEqual(child["status"], "SUCCEEDED")
         self.assertEqual(self.history(execution=child["executionArn"]), ["ExecutionStarted", "PassStateEntered", "PassStateExited", "ExecutionSucceeded"])
-        described = json.loads(self.lockstep("describe", child["executionArn"], "--dir", "run-1", "--json").out)
+        described = json.loads(self.lockstep("describe", "--execution", child["executionArn"], "--dir", "run-1").out)
         self.assertEqual((described["input"], described["output"]), ("1", "1"))
 
     def test_a_machines_own_jobs_reach_its_children(self):
@@ -120,6 +120,84 @@ class MapRuns(MapRunCase):
         self.write("own.json", {"jobs": [{"resource": "job:double", "exec": ["sh", "-c", "read n; echo $((2 * n))"]}]})
         came = self.lockstep("start", "--dir", "house", "machine.asl.json", "--jobs", "own.json", "--input", "[1, 2]", "--wait")
         self.assertEqual((came.status, came.out.strip()), (0, "[2,4]"), came.err)
+
+    def map_run(self, *arguments, folder="run-1"):
+        told = self.lockstep("map-run", "--dir", folder, *arguments)
+        self.assertEqual(told.status, 0, told.err)
+        return told
+
+    def test_what_became_of_its_items_is_counted_and_what_failed_runs_again(self):
+        self.rows(6)
+        choosy = {"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": "job:choosy", "End": True}}}
+        jobs = [{"resource": "job:choosy", "exec": ["sh", "-c", "grep -q -e row.[14] && exit 7; echo 1"]}]
+        definition = map_state(choosy, Label="L", ItemReader=csv(), ToleratedFailurePercentage=100,
+                               ResultWriter={"Resource": PUT, "Parameters": {"Bucket": "out"}})
+        self.write("machine.asl.json", definition)
+        self.write("jobs.json", {"jobs": jobs})
+        came = self.lockstep("run", "machine.asl.json", "--s3-root", self.path("s3"), "--dir", "run-1")
+        self.assertEqual(came.status, 0, came.err)
+        self.assertRegex(came.err, r"tasks: ok 4 failed 2")
+        self.assertRegex(came.err, r"failed 2 x States.TaskFailed: exit status 7 .*first M/T\[1\]")
+        told = json.loads(self.map_run("--json").out)[0]
+        self.assertEqual((told["status"], told["toleratedFailurePercentage"], told["redriveCount"]), ("SUCCEEDED", 100, 0))
+        for counts in (told["itemCounts"], told["executionCounts"]):
+            self.assertEqual((counts["succeeded"], counts["failed"], counts["running"], counts["pending"], counts["total"], counts["resultsWritten"]),
+                             (4, 2, 0, 0, 6, 6))
+        self.assertIn("items 6: succeeded 4, failed 2", self.map_run("L").out)
+        again = self.map_run("--remaining", "again").out.strip()
+        with open(self.path(again)) as file:
+            self.assertEqual(file.read(), "id,name\n1,row 1\n4,row 4\n")
+        os.replace(self.path(again), self.path("s3/in/rows.csv"))
+        self.write("jobs.json", {"jobs": [dict(jobs[0], exec=["echo", "2"])]})
+        self.assertEqual(self.lockstep("run", "machine.asl.json", "--s3-root", self.path("s3"), "--dir", "run-2", "--quiet").status, 0)
+        for folder, name, merged in (("run-1", "all.json", 4), ("run-2", "all.jsonl", 2)):
+            self.map_run("--merge", name, folder=folder)
+            with open(self.path(name)) as file:
+                results = [json.loads(line) for line in file] if name.endswith("l") else json.load(file)
+            self.assertEqual([one["Status"] for one in results], ["SUCCEEDED"] * merged)
+        self.assertIn("nothing remains", self.map_run("--remaining", "nothing", folder="run-2").err)
+
+    def test_batches_that_failed_or_never_ran_remain(self):
+        jobs = [{"resource": "job:odd", "exec": ["sh", "-c", "grep -q 3 && exit 1; echo 1"]}]
+        came = self.run_map(map_state(task("job:odd"), MaxConcurrency=1, ItemBatcher={"MaxItemsPerBatch": 2}), input=[0, 1, 2, 3, 4, 5, 6], jobs=jobs)
+        self.assertEqual(came.value["error"], "States.ExceedToleratedFailureThreshold")
+        told = json.loads(self.map_run("--json").out)[0]
+        self.assertEqual([told["itemCounts"][kind] for kind in ("succeeded", "failed", "pending", "total")], [2, 2, 3, 7])
+        with open(self.path(self.map_run("--remaining", "again").out.strip())) as file:
+            self.assertEqual(json.load(file), [2, 3, 4, 5, 6])
+
+    def test_its_settings_change_while_it_runs(self):
+        self.write("machine.asl.json", map_state(task("job:wait"), MaxConcurrency=1))
+        self.write("jobs.json", {"jobs": [{"resource": "job:wait", "exec": ["sh", "-c", "read n; echo $n >> ran; while ! [ -e go ]; do sleep 0.05; done; [ $n -lt 4 ] && echo $n"],
+                                           "cwd": self.folder}]})
+        run = subprocess.Popen([LOCKSTEP, "run", "machine.asl.json", "--dir", "run-1", "--input", "[0, 1, 2, 3, 4, 5]", "--slots", "6"], cwd=self.folder,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+        def await_begun(count):
+            deadline = time.monotonic() + TIMEOUT
+            while len(self.lines("ran")) < count:
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.05)
+
+        await_begun(1)
+        told = json.loads(self.map_run("--json").out)[0]
+        self.assertEqual([told["itemCounts"][kind] for kind in ("running", "pending", "total", "succeeded")], [1, 5, 6, 0])
+        self.map_run("--set", "maxConcurrency=4", "--set", "toleratedFailureCount=2")
+        await_begun(4)
+        time.sleep(0.5)
+        self.assertEqual(len(self.lines("ran")), 4, "no more than were allowed")
+        told = json.loads(self.map_run("--json").out)[0]
+        self.assertEqual((told["maxConcurrency"], told["toleratedFailureCount"], told["itemCounts"]["running"]), (4, 2, 4))
+        self.write("go", "")
+        out, err = run.communicate(timeout=TIMEOUT)
+        self.assertEqual((run.returncode, [one if isinstance(one, int) else one["Status"] for one in json.loads(out)]),
+                         (0, [0, 1, 2, 3, "FAILED", "FAILED"]), err)
+        for arguments, words in ((("--set", "maxConcurrency=-1"), "whole number"), (("--set", "speed=1"), "maxConcurrency=N"),
+                                 (("--set", "maxConcurrency=1"), "no such Map Run"), (("nobody", "--merge", "x"), "no such Map Run"),
+                                 (("--merge", "x"), "no ResultWriter")):
+            refused = self.lockstep("map-run", "run-1", *arguments)
+            self.assertIn(refused.status, (2, 65), refused.err)
+            self.assert_one_line(refused.err, words)
 
     def test_the_parents_history_is_awss(self):
         self.run_map(map_state(), input=[1])
@@ -162,7 +240,7 @@ class MapRuns(MapRunCase):
         deadline = time.monotonic() + 60
         while self.lockstep("list", "--dir", "run-1", "--json").out.count("RUNNING") < 4 and time.monotonic() < deadline:
             time.sleep(0.2)
-        work = json.loads(self.lockstep("status", "--dir", "run-1", "--json").out)["live"]
+        work = json.loads(self.lockstep("status", "--dir", "run-1", "--json").out)
         self.assertEqual((work["children"]["count"], work["tasks"]["count"]), (1, 0), "it waits for its children, and no task for a slot")
         self.assertIn("M", self.lockstep("explain", "--dir", "run-1").out)
         self.assertEqual(self.lockstep("stop", "--dir", "run-1", "--execution", self.parent()).status, 0)
@@ -187,6 +265,60 @@ class MapRunCrashes(MapRunCase):
         return subprocess.Popen([LOCKSTEP, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.folder,
                                 start_new_session=True)
 
+    def cut_off(self, process, lines, chance):
+        """Ends the run when the log has so many lines (None: never); what it has said."""
+        deadline = time.monotonic() + TIMEOUT
+        while lines is not None and len(self.lines("log")) < lines and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.002)
+        if lines is not None and process.poll() is None:
+            time.sleep(chance.random() * 0.05)
+            os.killpg(process.pid, signal.SIGKILL if chance.random() < 0.6 else signal.SIGTERM)
+        return process.communicate(timeout=TIMEOUT)
+
+    def test_each_row_comes_once_though_redrives_are_killed(self):
+        """Every row fails in the first pass; the redrives that follow are cut off."""
+        self.rows(60)
+        job = ["sh", "-c", "read l; echo \"$l\" >> %s; [ -e %s ] && exit 3; echo \"$l\"" % (self.path("log"), self.path("broken"))]
+        jobs = self.write("jobs.json", {"jobs": [{"resource": "job:log", "exec": job}]})
+        for kind in ("STANDARD", "EXPRESS"):
+            self.write("broken", "")
+            self.write("log", "")
+            self.write("machine.asl.json", map_state(task("job:log"), kind, ItemReader=csv(), MaxConcurrency=10, ToleratedFailureCount=20,
+                                                     ResultWriter={"Resource": PUT, "Parameters": {"Bucket": "out", "Prefix": kind}}))
+            failed = self.lockstep("run", "machine.asl.json", "--jobs", jobs, "--dir", kind, "--s3-root", self.path("s3"), "--quiet")
+            self.assertEqual(failed.value["error"], "States.ExceedToleratedFailureThreshold", failed.err)
+            os.remove(self.path("broken"))
+            chance = random.Random(11)
+            for attempt in range(50):
+                process = self.begin(["redrive" if attempt == 0 else "resume", "--dir", kind, "--quiet", "--slots", "2"])
+                out, err = self.cut_off(process, len(self.lines("log")) + 6 if attempt < 5 else None, chance)
+                if process.returncode == 1 and attempt < 5:  # killed before the redrive was taken in
+                    self.assertIn("FAILED", out, err)
+                    process = self.begin(["redrive", "--dir", kind, "--quiet"])
+                    out, err = process.communicate(timeout=TIMEOUT)
+                if process.returncode in (0, 1):
+                    break
+            self.assertEqual(process.returncode, 0, err)
+            records = self.results(json.loads(out))
+            self.assertEqual((records["FAILED"], records["PENDING"]), ([], []))
+            self.assertEqual(sorted(int(json.loads(one["Output"])["id"]) for one in records["SUCCEEDED"]), list(range(60)), kind)
+            self.assertEqual((records["FAILED"], records["PENDING"]), ([], []))
+
+    def test_a_listing_stays_what_it_was(self):
+        for name in "bcd":
+            self.write("s3/in/%s" % name, name)
+        lists = {"Resource": "arn:aws:states:::s3:listObjectsV2", "Parameters": {"Bucket": "in"}}
+        keyed = {"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": "job:log", "InputPath": "$.Key", "End": True}}}
+        self.write("machine.asl.json", map_state(keyed, ItemReader=lists, MaxConcurrency=1))
+        job = ["sh", "-c", "read l; echo \"$l\" >> %s; while ! [ -e %s ]; do sleep 0.02; done; echo \"$l\"" % (self.path("log"), self.path("go"))]
+        jobs = self.write("jobs.json", {"jobs": [{"resource": "job:log", "exec": job}]})
+        process = self.begin(["run", "machine.asl.json", "--jobs", jobs, "--dir", self.path("run-1"), "--s3-root", self.path("s3"), "--quiet"])
+        self.cut_off(process, 1, random.Random(1))
+        self.write("s3/in/a", "a")
+        os.remove(self.path("s3/in/d"))
+        self.write("go", "")
+        self.assertEqual(self.lockstep("resume", "--dir", "run-1", "--quiet").value, ["b", "c", "d"])
+
     def test_each_row_comes_once_though_the_run_is_killed_and_stopped(self):
         self.rows(ROWS)
         self.write("machine.asl.json", map_state(task("job:log"), ItemReader=csv(), MaxConcurrency=20,
@@ -198,12 +330,7 @@ class MapRunCrashes(MapRunCase):
         ends = collections.Counter()
         for attempt in range(200):
             process = self.begin(command)
-            try:
-                out, err = process.communicate(timeout=0.15 + chance.random() * 0.4 if attempt < 8 else TIMEOUT)
-            except subprocess.TimeoutExpired:
-                how = signal.SIGKILL if chance.random() < 0.6 else signal.SIGTERM
-                os.killpg(process.pid, how)
-                out, err = process.communicate(timeout=TIMEOUT)
+            out, err = self.cut_off(process, (attempt + 1) * ROWS // 30 if attempt < 8 else None, chance)
             ends[process.returncode] += 1
             if process.returncode in (0, 1):
                 break

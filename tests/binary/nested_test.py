@@ -40,8 +40,17 @@ class NestedCase(LockstepCase):
         return sorted(json.loads(line) for line in self.lines("log"))
 
     def listed(self, folder="run-1"):
-        return {one["name"]: one["status"] for one in
-                json.loads(self.lockstep("list", "--dir", folder, "--json", "--max", "1000").out)["executions"]}
+        """Status by name, and no name twice."""
+        statuses = {}
+        more = ()
+        while True:
+            page = json.loads(self.lockstep("list", "--dir", folder, "--json", "--max", "1000", *more).out)
+            for one in page["executions"]:
+                self.assertNotIn(one["name"], statuses)
+                statuses[one["name"]] = one["status"]
+            if "nextToken" not in page:
+                return statuses
+            more = ("--token", page["nextToken"])
 
 
 class Nested(NestedCase):
@@ -112,6 +121,34 @@ class Nested(NestedCase):
         self.assertEqual(self.run_call(parent).value["error"], "States.Timeout")
         self.assertEqual(self.listed()["child"], "ABORTED")
 
+    def test_a_synchronous_child_goes_with_its_task(self):
+        for timeout, child, error in ((1, WAIT, "States.Timeout"), (60, ECHO, None)):
+            self.write("machines/sync.asl.json", child)
+            parent = call("startSyncExecution", "aws-sdk:sfn", StateMachineArn=ARN + "sync", Name="child")
+            parent["States"]["T"]["TimeoutSeconds"] = timeout
+            began = time.monotonic()
+            ended = self.run_call(parent, "--express", "sync")
+            self.assertEqual(ended.value.get("error"), error, ended.err)
+            self.assertLess(time.monotonic() - began, 30, "the run did not wait for a child that nobody waits for")
+            if error is None:
+                self.assertEqual((ended.value["Status"], ended.value["Name"]), ("SUCCEEDED", "child"))
+
+    def test_who_asks_for_a_name_again_gets_the_child_that_has_it(self):
+        """Same machine, name and input while it runs: the same child, as StartExecution says; other input: refused."""
+        def started(number):
+            return {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution", "ResultPath": "$.%d" % number,
+                    "Parameters": {"StateMachineArn": ARN + "wait", "Name": "one", "Input": {"n": 1 if number < 3 else 2}}}
+        machine = {"StartAt": "A", "States": {
+            "A": {**started(1), "Next": "B"}, "B": {**started(2), "Next": "C"},
+            "C": {**started(3), "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "X"}], "End": True},
+            "X": {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:sfn:stopExecution", "ResultPath": None, "End": True,
+                  "Parameters": {"ExecutionArn.$": "$.1.ExecutionArn"}}}}
+        came = self.run_call(machine).value
+        self.assertEqual(came["1"]["ExecutionArn"], came["2"]["ExecutionArn"])
+        self.assertEqual(came["error"]["Error"], "StepFunctions.ExecutionAlreadyExistsException")
+        listed = self.listed()
+        self.assertEqual((len(listed), listed["one"]), (2, "ABORTED"))
+
     def test_a_run_ends_when_all_that_it_has_started_is_over(self):
         self.write("machines/later.asl.json", {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 1, "Next": "T"}, "T": LOG["States"]["T"]}})
         begun = self.run_call(call(StateMachineArn=ARN + "later", Name="child", Input={"n": 1}))
@@ -134,18 +171,19 @@ class NestedCrashes(NestedCase):
 
     def test_each_child_runs_once(self):
         count = int(os.environ.get("LOCKSTEP_CHILDREN", "60"))
+        scale = max(1, count / 1000)
         rng = random.Random(int(os.environ.get("LOCKSTEP_SEED", "1")))
         child = call("startExecution.sync:2", **{"StateMachineArn": ARN + "log", "Input.$": "$"})
         self.write("machine.asl.json", {"StartAt": "M", "States": {"M": {"Type": "Map", "MaxConcurrency": 20, "End": True, "ItemProcessor": child}}})
         self.write("input.json", list(range(count)))
         command = [LOCKSTEP, "run", "machine.asl.json", "--dir", "run-1", "--machine", "machines", "--jobs", self.jobs(), "--input", "input.json", "--quiet"]
         kills = 0
-        deadline = time.monotonic() + TIMEOUT
+        deadline = time.monotonic() + TIMEOUT * scale
         while True:
             self.assertLess(time.monotonic(), deadline, "%d kills" % kills)
             process = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
             try:
-                out, err = process.communicate(timeout=None if kills >= 8 else rng.uniform(0.1, 0.6))
+                out, err = process.communicate(timeout=None if kills >= 8 * scale else rng.uniform(0.1, 0.6) * min(scale, 4))
             except subprocess.TimeoutExpired:
                 process.send_signal(rng.choice((signal.SIGKILL, signal.SIGTERM)))
                 kills += 1

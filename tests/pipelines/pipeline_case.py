@@ -70,7 +70,7 @@ class PipelineCase(unittest.TestCase):
     def run_arguments(self, results, **changes):
         definitions = [file for file in os.listdir(os.path.join(JOBS, self.name)) if ".asl." in file]
         self.assertEqual(len(definitions), 1, definitions)
-        return ["run", os.path.join(JOBS, self.name, definitions[0]), "--ranks", "3", "--dir", self.path(results + ".lockstep"),
+        return ["run", os.path.join(JOBS, self.name, definitions[0]), "--ranks", "3", "--dir", self.path(results + ".lockstep"), "--s3-root", self.folder,
                 "--input", json.dumps(self.input(results, **changes))]
 
     def finish(self, process, status):
