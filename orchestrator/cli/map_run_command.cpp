@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct Wanted {
+struct MapRunOptions {
   std::string map_run;  ///< the end of its ARN, or its state; empty: any
   std::string execution;
   std::vector<std::string> settings;
@@ -160,7 +160,7 @@ Result<int> show(const std::vector<report::MapRunView>& views, bool json, const 
   return end_output();
 }
 
-Result<int> carry_out(const std::string& path, const Wanted& wanted) {
+Result<int> carry_out(const std::string& path, const MapRunOptions& wanted) {
   const int deeds =
       (wanted.settings.empty() ? 0 : 1) + (wanted.remaining.empty() ? 0 : 1) + (wanted.merged.empty() ? 0 : 1);
   if (deeds > 1) {
@@ -196,7 +196,7 @@ Result<int> carry_out(const std::string& path, const Wanted& wanted) {
 
 int map_run_command(const Command& self, const Arguments& arguments) {
   RunChoice run;
-  Wanted wanted;
+  MapRunOptions wanted;
   po::options_description shown("options");
   run.add_to(shown);
   shown.add_options()  //

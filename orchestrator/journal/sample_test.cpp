@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "asl/parser.hpp"
+#include "engine/map_run.hpp"
 #include "engine/test_world.hpp"
 #include "journal/recovery.hpp"
 #include "journal/test_events.hpp"
@@ -172,6 +173,44 @@ void write_activities(const std::string& folder) {
   ASSERT_TRUE(files.journal->sync());
 }
 
+/// Two executions whose Map Runs are at work, were told of two children, and have other settings than they began with:
+/// one in a checkpoint, one in a segment.
+void write_map_runs(const std::string& folder) {
+  engine::Engine engine(engine::Limits::hpc());
+  Files files(folder);
+  engine::Step step;
+  const auto handle = [&](auto body) {
+    step.clear();
+    engine.handle({Timestamp{1'700'000'000'000'000}, 1, std::move(body)}, step);
+    files.journal->append(step.events);
+  };
+  const asl::StateMachinePtr machine =
+      asl::parse_definition(
+          R"({"StartAt":"Each","States":{"Each":{"Type":"Map","Label":"L","MaxConcurrency":2,"End":true,)"
+          R"("ItemBatcher":{"MaxItemsPerBatch":2},"ItemProcessor":{)"
+          R"("ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"},)"
+          R"("StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}}}})")
+          .machine;
+  for (std::uint64_t id = 1; id <= 2; ++id) {
+    const auto of = std::make_shared<engine::MachineIdentity>(
+        engine::MachineIdentity{"m", "arn:aws:states:us-east-1:123456789012:stateMachine:m", "role"});
+    handle(engine::StartExecution{engine::ExecutionId{id},
+                                  std::make_shared<engine::Identity>(fmt::format("run-{}", id), of), machine,
+                                  Value::from_checked_text("[1,2,3,4,5]")});
+    const engine::DispatchId out = std::get<engine::DispatchTask>(step.effects.at(0).body).id;
+    engine::MapRunReport report{out, {}};
+    report.progress.children = {{1, 2, engine::Status::succeeded, Value::from_checked_text("[3,4]"), 2},
+                                {0, 2, engine::Status::failed, Value(), 0}};
+    report.progress.note = Value::from_checked_text(R"({"total":5})");
+    handle(std::move(report));
+    handle(engine::ChangeMapRun{"a change", out, 7, 3, std::nullopt});
+    if (id == 1) {
+      ASSERT_TRUE(files.checkpointer.take(engine));
+    }
+  }
+  ASSERT_TRUE(files.journal->sync());
+}
+
 TEST(Sample, IsWritten) {
   const char* folder = std::getenv("LOCKSTEP_WRITE_SAMPLE");
   if (folder == nullptr) {
@@ -181,6 +220,7 @@ TEST(Sample, IsWritten) {
   write_run(std::string(folder) + "/run");
   write_tokens(std::string(folder) + "/tokens");
   write_activities(std::string(folder) + "/activities");
+  write_map_runs(std::string(folder) + "/map_runs");
 }
 
 class SampleOf : public testing::TestWithParam<const char*> {};
@@ -197,7 +237,7 @@ TEST_P(SampleOf, EveryKindOfEventIsRead) {
     events.push_back(std::move((*next)->event));
   }
   const std::string_view version = GetParam();
-  ASSERT_EQ(events.size(), version == "1.0" ? 25U : version == "1.1" ? 29U : version == "1.2" ? 30U : 36U);
+  ASSERT_EQ(events.size(), version == "1.0" ? 25U : version == "1.1" ? 29U : version == "1.2" ? 30U : version != "1.5" ? 36U : 43U);
   EXPECT_EQ(events[0].execution, engine::ExecutionId{std::uint64_t{1} << 40});
   EXPECT_EQ(events[0].time.us, 1'700'000'000'000'000);
   const auto& started = std::get<engine::ExecutionStarted>(events[0].body);
@@ -275,6 +315,31 @@ TEST(Sample, WhatAWorkerHasTakenIsStillItsOwn) {
   EXPECT_EQ(engine.find(engine::ExecutionId{3})->find(engine::StrandId::top)->phase, engine::Phase::task);
 }
 
+TEST(Sample, AMapRunIsWhereItWas) {
+  engine::Engine engine(engine::Limits::hpc());
+  const auto recovered = recover_copy(sample("1.5/map_runs"), engine);
+  ASSERT_TRUE(recovered) << recovered.error().message;
+  EXPECT_GT(recovered->checkpoint_seq, 0U);
+  EXPECT_GT(recovered->replayed, 0U);
+  EXPECT_EQ(engine.check_invariants(), "");
+  ASSERT_EQ(recovered->tasks.size(), 2U);
+  for (std::uint64_t id = 1; id <= 2; ++id) {
+    const engine::Execution& execution = *engine.find(engine::ExecutionId{id});
+    const engine::Children& children = *execution.find(engine::StrandId::top)->children;
+    EXPECT_EQ(children.run->fate(0), engine::ChildFate::failed) << id;
+    EXPECT_EQ(children.run->fate(1), engine::ChildFate::succeeded);
+    EXPECT_EQ(children.run->fate(2), engine::ChildFate::open);
+    EXPECT_EQ(children.run->items_of(engine::ChildFate::failed), 2U);
+    EXPECT_EQ(children.results.at(1).to_text(), "[3,4]");
+    EXPECT_EQ(children.run->note.value().to_text(), R"({"total":5})");
+    const engine::MapRunPlan plan = engine::plan_of(children.run->parameters);
+    EXPECT_EQ(plan.max_concurrency, 7U);
+    EXPECT_EQ(plan.tolerated_count, 3);
+    EXPECT_EQ(plan.batch_items, 2);
+    EXPECT_EQ(execution.requests->size(), 1U) << "so that the change is not made twice";
+  }
+}
+
 TEST_P(SampleOf, ARunIsRecovered) {
   engine::Engine engine(engine::Limits::hpc());
   const auto recovered = recover_copy(sample(GetParam()) + "/run", engine);
@@ -295,7 +360,7 @@ TEST_P(SampleOf, ARunIsRecovered) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Versions, SampleOf, testing::Values("1.0", "1.1", "1.2", "1.3", "1.4"));
+INSTANTIATE_TEST_SUITE_P(Versions, SampleOf, testing::Values("1.0", "1.1", "1.2", "1.3", "1.4", "1.5"));
 
 }  // namespace
 }  // namespace lockstep::journal
