@@ -133,21 +133,7 @@ class DataTest final : public Condition {
     return compare_nodes(*left.node, *right.node);
   }
 
-  void collect_variables(std::vector<std::string>& names) const override {
-    add(variable_, names);
-    if (const auto* path = std::get_if<jsonpath::Path>(&operand_)) {
-      add(*path, names);
-    }
-  }
-
  private:
-  static void add(const jsonpath::Path& path, std::vector<std::string>& names) {
-    if (path.root() == jsonpath::Root::variable &&
-        std::find(names.begin(), names.end(), path.variable()) == names.end()) {
-      names.push_back(path.variable());
-    }
-  }
-
   /// A path that may select many is present if it selects any.
   bool is_hit(const Picked& picked) const {
     return picked.node != nullptr && (variable_.is_definite() || !picked.node->is_array() || picked.node->size() > 0);
@@ -242,12 +228,6 @@ class Combination final : public Condition {
     return !stop_;
   }
 
-  void collect_variables(std::vector<std::string>& names) const override {
-    for (const ConditionPtr& condition : conditions_) {
-      condition->collect_variables(names);
-    }
-  }
-
  private:
   std::vector<ConditionPtr> conditions_;
   bool stop_;
@@ -264,7 +244,6 @@ class Negation final : public Condition {
     }
     return result;
   }
-  void collect_variables(std::vector<std::string>& names) const override { condition_->collect_variables(names); }
 
  private:
   ConditionPtr condition_;
@@ -286,7 +265,6 @@ class ExpressionCondition final : public Condition {
     }
     return tl::unexpected(jsonata::unexpected_type(text_, field_, "boolean", *value));
   }
-  void collect_variables(std::vector<std::string>& names) const override { expression_->collect_variables(names); }
 
  private:
   query::ExpressionPtr expression_;

@@ -64,7 +64,6 @@ class Condition {
  public:
   virtual ~Condition() = default;
   virtual query::Evaluated<bool> test(const query::Environment& environment) const = 0;
-  virtual void collect_variables(std::vector<std::string>& names) const = 0;
 };
 
 struct ChoiceRule {
@@ -193,9 +192,5 @@ struct StateMachine {
 };
 
 using StateMachinePtr = std::shared_ptr<const StateMachine>;
-
-/// The workflow variables that the state's own fields read: sorted, each once, without the $. States of its branches
-/// and item processor are states of their own.
-std::vector<std::string> variable_references(const State& state);
 
 }  // namespace lockstep::asl

@@ -142,16 +142,6 @@ TEST(ParseDefinition, NamesTheItemsThatThisVersionCannotRead) {
   }
 }
 
-TEST(ParseDefinition, ListsTheVariablesThatAStateReads) {
-  const StateMachinePtr machine = parsed(R"json({"StartAt":"C","States":{
-    "C":{"Type":"Choice","InputPath":"$z.in","Choices":[{"And":[{"Variable":"$b","IsNull":true},
-      {"Variable":"$.x","StringEqualsPath":"$a.name"}],"Next":"E","Assign":{"n.$":"$b.c"}}],"Default":"E"},
-    "E":{"Type":"Pass","Parameters":{"p.$":"States.Format('{}', $q)","lit":"$r"},"End":true}}})json");
-  ASSERT_NE(machine, nullptr);
-  EXPECT_THAT(variable_references(machine->states[0]), testing::ElementsAre("a", "b", "z"));
-  EXPECT_THAT(variable_references(machine->states[1]), testing::ElementsAre("q"));
-}
-
 TEST(ParseDefinition, FindsEverythingAtOnceSchemaFirst) {
   const ParsedDefinition result = parse_definition(R"({"StartAt":"A","Stats":1,"States":{
     "A":{"Type":"Pass","Result":"$.x","Next":"B","InputPath":"x"},"B":{"Type":"Wait","Seconds":-1,"Next":"C"},

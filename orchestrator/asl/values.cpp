@@ -67,7 +67,6 @@ class KindChecked final : public query::Expression {
     }
     return value;
   }
-  void collect_variables(std::vector<std::string>& names) const override { expression_->collect_variables(names); }
 
  private:
   ExpressionPtr expression_;

@@ -10,7 +10,6 @@ class Literal final : public Expression {
  public:
   explicit Literal(Value value) : value_(std::move(value)) {}
   Evaluated<Value> evaluate(const Environment& /*environment*/) const override { return value_; }
-  void collect_variables(std::vector<std::string>& /*names*/) const override {}
 
  private:
   Value value_;

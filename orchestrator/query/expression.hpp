@@ -71,8 +71,6 @@ class Expression {
   virtual ~Expression() = default;
   /// The value, or why there is none. Never throws for any input.
   virtual Evaluated<Value> evaluate(const Environment& environment) const = 0;
-  /// Adds the names (without $) of the workflow variables it reads, each once, in no order.
-  virtual void collect_variables(std::vector<std::string>& names) const = 0;
 };
 
 using ExpressionPtr = std::shared_ptr<const Expression>;

@@ -15,13 +15,6 @@ using jsonpath::Path;
 constexpr std::string_view kRuntime = "States.Runtime";
 constexpr std::string_view kIntrinsicFailure = "States.IntrinsicFailure";
 
-void add_variable(const Path& path, std::vector<std::string>& names) {
-  const bool known = std::find(names.begin(), names.end(), path.variable()) != names.end();
-  if (path.root() == jsonpath::Root::variable && !known) {
-    names.push_back(path.variable());
-  }
-}
-
 Failure not_found(const Path& path, std::string_view field, const Environment& environment) {
   std::string input;
   append_json(input, environment.input.node());
@@ -51,7 +44,6 @@ class PathField final : public Expression {
     }
     return std::move(*selected);
   }
-  void collect_variables(std::vector<std::string>& names) const override { add_variable(path_, names); }
 
  private:
   Path path_;
@@ -142,23 +134,10 @@ Evaluated<Value> evaluate_part(const Part& part, const Environment& environment)
   return builder.finish();
 }
 
-void collect_part(const Part& part, std::vector<std::string>& names) {
-  if (part.path) {
-    add_variable(*part.path, names);
-  }
-  if (part.call != nullptr) {
-    part.call->collect_variables(names);
-  }
-  for (const Part& inner : part.parts) {
-    collect_part(inner, names);
-  }
-}
-
 class Template final : public Expression {
  public:
   explicit Template(Part part) : part_(std::move(part)) {}
   Evaluated<Value> evaluate(const Environment& environment) const override { return evaluate_part(part_, environment); }
-  void collect_variables(std::vector<std::string>& names) const override { collect_part(part_, names); }
 
  private:
   Part part_;

@@ -8,9 +8,6 @@
 namespace lockstep::query {
 namespace {
 
-using testing::ElementsAre;
-using testing::UnorderedElementsAre;
-
 std::string fill(std::string text, const Environment& environment) {
   const tl::expected<ExpressionPtr, TemplateProblem> compiled = compile_template(json(std::move(text)));
   return compiled ? outcome(**compiled, environment) : "invalid: " + compiled.error().message;
@@ -113,17 +110,6 @@ TEST(Template, RefusesAKeyThatIsGivenTwice) {
   ASSERT_FALSE(compiled);
   EXPECT_EQ(compiled.error().field, "c.$");
   EXPECT_EQ(compiled.error().message, "The field 'c' is given twice: as 'c' and as 'c.$'");
-}
-
-TEST(Template, CollectsVariablesOnce) {
-  std::vector<std::string> names;
-  (*compile_template(json(R"x({"a.$":"$x.y","b":[{"c.$":"States.Array($y, States.Array($x), $.z, $$.w)"}]})x")))
-      ->collect_variables(names);
-  EXPECT_THAT(names, UnorderedElementsAre("x", "y"));
-  names = {"seen"};
-  (*compile_path("$seen.a"))->collect_variables(names);
-  (*compile_path("$.a"))->collect_variables(names);
-  EXPECT_THAT(names, ElementsAre("seen"));
 }
 
 TEST(PathField, SaysInvalidPath) {

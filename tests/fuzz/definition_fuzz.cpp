@@ -36,7 +36,6 @@ void use(const asl::ParsedDefinition& parsed, const std::string& text) {
   NoContext environment;
   environment.input = Value::empty_object();
   for (const asl::State& state : parsed.machine->states) {
-    asl::variable_references(state);
     if (state.next != asl::StateId::none && parsed.machine->state(state.next).scope != state.scope) {
       std::abort();
     }

@@ -68,17 +68,4 @@ tl::expected<Value, Trouble> Call::evaluate(const query::Environment& environmen
   return std::move(*outcome);
 }
 
-void Call::collect_variables(std::vector<std::string>& names) const {
-  for (const Argument& argument : arguments_) {
-    if (const auto* path = std::get_if<jsonpath::Path>(&argument)) {
-      const bool known = std::find(names.begin(), names.end(), path->variable()) != names.end();
-      if (path->root() == jsonpath::Root::variable && !known) {
-        names.push_back(path->variable());
-      }
-    } else if (const auto* inner = std::get_if<std::unique_ptr<const Call>>(&argument)) {
-      (*inner)->collect_variables(names);
-    }
-  }
-}
-
 }  // namespace lockstep::intrinsics

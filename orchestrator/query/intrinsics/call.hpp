@@ -41,7 +41,6 @@ class Call {
   static query::Compiled<std::unique_ptr<const Call>> compile(std::string_view text);
 
   tl::expected<Value, Trouble> evaluate(const query::Environment& environment) const;
-  void collect_variables(std::vector<std::string>& names) const;
   /// "States.Format"
   std::string_view name() const { return name_; }
 

@@ -1,6 +1,4 @@
 // Fields of JSONata states: JSON whose strings `{% … %}` are expressions.
-#include <algorithm>
-
 #include "query/jsonata/jsonata.hpp"
 #include "query/jsonata/program.hpp"
 #include "query/jsonata/static_check.hpp"
@@ -90,12 +88,6 @@ class Field final : public query::Expression {
     std::size_t next = 0;
     build(builder, node, results, next);
     return builder.finish();
-  }
-
-  void collect_variables(std::vector<std::string>& names) const override {
-    for (const Site& site : sites_) {
-      collect_globals(site.program->data(), names);
-    }
   }
 
  private:

@@ -98,14 +98,5 @@ TEST(JsonataField, FailsInTheWordsOfStepFunctions) {
             "returned an unexpected result type. Expected 'array', but was 'object' for value: {\"foo\":\"bar\"}");
 }
 
-TEST(JsonataField, CollectsTheVariablesThatItReads) {
-  std::vector<FieldProblem> problems;
-  const auto field = compile_field(json(R"(["{% $answer + ($y := 1; $y) %}", "{% $count($other) & $answer %}"])"),
-                                   "Assign", {}, problems);
-  std::vector<std::string> names;
-  field->collect_variables(names);
-  EXPECT_EQ(names, (std::vector<std::string>{"answer", "other"}));
-}
-
 }  // namespace
 }  // namespace lockstep::jsonata

@@ -115,14 +115,4 @@ std::vector<std::string> unsupported_references(const ProgramData& program, cons
   return checker.take();
 }
 
-void collect_globals(const ProgramData& program, std::vector<std::string>& names) {
-  for (std::size_t i = 0; i < program.globals.size(); ++i) {
-    const std::string_view name = program.globals[i];
-    if (name != "$" && name != "states" && program.natives[i] == nullptr &&
-        std::find(names.begin(), names.end(), name) == names.end()) {
-      names.emplace_back(name);
-    }
-  }
-}
-
 }  // namespace lockstep::jsonata

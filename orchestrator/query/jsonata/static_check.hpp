@@ -12,7 +12,4 @@ namespace lockstep::jsonata {
 /// One message per distinct reference at fault, in the order of the text.
 std::vector<std::string> unsupported_references(const ProgramData& program, const FieldScope& scope);
 
-/// Adds the workflow variables that the expression reads: whatever it neither binds nor finds in the library.
-void collect_globals(const ProgramData& program, std::vector<std::string>& names);
-
 }  // namespace lockstep::jsonata
