@@ -137,14 +137,6 @@ std::size_t ExecutionIndex::running(std::string_view machine_arn) const {
   return machine == numbers_.end() ? 0 : machines_[machine->second].running;
 }
 
-std::size_t ExecutionIndex::file_memory() const {
-  std::size_t bytes = 0;
-  for (const auto& file : files_) {
-    bytes += file->memory();
-  }
-  return bytes;
-}
-
 /// Whether an entry that ends with `last` says how it was before a redrive.
 bool ExecutionIndex::is_stale(engine::ExecutionId id, SequenceNumber last) const {
   const auto redriven = redriven_.find(id);

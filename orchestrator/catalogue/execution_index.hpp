@@ -70,9 +70,8 @@ class ExecutionIndex {
   std::set<std::string, std::less<>> machines() const;
   /// How many executions there are, by what became of them; those alone that have an entry.
   Decision<std::map<engine::Status, std::uint64_t>> counts() const;
-  /// Files that it reads, and what it holds of them in memory.
+  /// Files that it reads.
   std::size_t files() const { return files_.size(); }
-  std::size_t file_memory() const;
 
   // As journal::Folded, for the catalogue.
   void begin_save(Timestamp expired);

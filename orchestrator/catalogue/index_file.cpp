@@ -200,15 +200,6 @@ std::uint32_t IndexFile::size() const {
   return static_cast<std::uint32_t>(file_.bytes(kExecutions) / sizeof(IndexRow));
 }
 
-std::size_t IndexFile::memory() const {
-  std::size_t bytes = sizeof *this + file_.memory() + name_keys_.capacity() * sizeof(std::uint64_t) +
-                      groups_.capacity() * sizeof(Group);
-  for (const std::string& arn : machines_) {
-    bytes += sizeof arn + arn.capacity();
-  }
-  return bytes;
-}
-
 const std::string& IndexFile::machine(std::uint32_t number) const {
   static const std::string none;
   return number < machines_.size() ? machines_[number] : none;

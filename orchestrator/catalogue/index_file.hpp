@@ -70,8 +70,6 @@ class IndexFile {
   /// The least Event with which one of them began.
   SequenceNumber first() const { return file_.header().first_seq; }
   std::uint32_t size() const;
-  /// What it holds in memory.
-  std::size_t memory() const;
 
   /// Rows are in the order of ids.
   Result<IndexRow> row(std::uint32_t number) const;

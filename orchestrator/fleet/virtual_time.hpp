@@ -29,7 +29,6 @@ class VirtualTime {
       due_.pop();
       now_ = next.when;
       next.what();
-      ++happened_;
       if (enough()) {
         return;
       }
@@ -40,9 +39,6 @@ class VirtualTime {
     run_until(limit, [] { return false; });
   }
   void run_for(std::chrono::nanoseconds time) { run_until(now_ + time); }
-
-  /// All that has happened so far.
-  std::uint64_t happened() const { return happened_; }
 
  private:
   struct Due {
@@ -56,7 +52,6 @@ class VirtualTime {
 
   Time now_{std::chrono::hours(1)};
   std::uint64_t number_ = 0;
-  std::uint64_t happened_ = 0;
   std::priority_queue<Due> due_;
 };
 

@@ -155,8 +155,4 @@ Result<void> BlockFile::check() const {
   return {};
 }
 
-std::size_t BlockFile::memory() const {
-  return sizeof *this + checks_.capacity() * sizeof(std::uint32_t) + kBlock;
-}
-
 }  // namespace lockstep::journal

@@ -41,8 +41,6 @@ class BlockFile {
   Result<void> read(std::size_t section, std::uint64_t offset, std::span<std::byte> into) const;
   /// Reads all of it.
   Result<void> check() const;
-  /// What it holds in memory.
-  std::size_t memory() const;
 
  private:
   BlockFile(std::string path, std::unique_ptr<File> file, const Header& header);

@@ -1,7 +1,6 @@
 // The journal: Events in, and the promise of how many of them would be there after a crash.
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -34,22 +33,6 @@ class Journal {
 
  protected:
   static bool is_kept(const engine::Event& event) { return event.journalled; }
-};
-
-/// Keeps nothing, so there is nothing to wait for: every Event counts as durable at once.
-class VolatileJournal final : public Journal {
- public:
-  SequenceNumber append(std::vector<engine::Event>& events) override {
-    last_ += static_cast<SequenceNumber>(std::count_if(events.begin(), events.end(), is_kept));
-    events.clear();
-    return last_;
-  }
-  SequenceNumber durable() override { return last_; }
-  SequenceNumber durable_now() const override { return last_; }
-  std::optional<Error> failure() const override { return std::nullopt; }
-
- private:
-  SequenceNumber last_ = 0;
 };
 
 /// For tests: keeps all Events in memory and acknowledges them late, in order, at random moments. What waits for

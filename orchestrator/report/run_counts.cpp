@@ -38,7 +38,6 @@ void RunCounts::begin(asl::StateMachinePtr machine, Timestamp time) {
   names_.clear();
   in_tasks_ = 0;
   off_.clear();
-  started_at_ = time;
   of_changes_.at = time;
   of_failures_.at = time;
   const std::size_t count = machine_->states.size();

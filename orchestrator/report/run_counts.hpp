@@ -100,7 +100,6 @@ class RunCounts {
 
   /// Null before the start.
   const asl::StateMachine* machine() const { return machine_.get(); }
-  Timestamp started_at() const { return started_at_; }
   engine::Status status() const { return status_; }
   /// The error of an execution that has failed, or error and cause of one that was aborted, one line; else empty.
   const std::string& end_text() const { return end_text_; }
@@ -186,7 +185,6 @@ class RunCounts {
 
   asl::StateMachinePtr machine_;
   std::vector<std::string> names_;  // by StateId
-  Timestamp started_at_;
   engine::Status status_ = engine::Status::running;
   std::uint64_t counted_until_ = 0;  // events that a resume() has counted already
   std::string end_text_;

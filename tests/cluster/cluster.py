@@ -8,7 +8,6 @@ import glob
 import os
 import re
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -235,10 +234,6 @@ class Cluster:
 
     def plug_in(self, name):
         subprocess.run(self._inside("login") + ["ip", "link", "set", "v%d" % self.nodes.index(name), "master", "br0", "up"], check=True)
-
-    def kill_controller(self):
-        os.kill(only_child(self.daemons["slurmctld"].pid), signal.SIGKILL)
-        self.daemons["slurmctld"].wait()
 
     def start_controller(self):
         self._daemon("slurmctld", "login", ["slurmctld", "-D"])

@@ -41,15 +41,12 @@ class Call {
   static query::Compiled<std::unique_ptr<const Call>> compile(std::string_view text);
 
   tl::expected<Value, Trouble> evaluate(const query::Environment& environment) const;
-  /// "States.Format"
-  std::string_view name() const { return name_; }
 
  private:
   friend class CallParser;
   Call() = default;
 
   std::string text_;
-  std::string_view name_;
   Function function_ = nullptr;
   std::vector<Argument> arguments_;
 };

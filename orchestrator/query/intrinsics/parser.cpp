@@ -70,7 +70,6 @@ class CallParser {
     }
     ++at_;
     std::unique_ptr<Call> call(new Call());
-    call->name_ = definition->name;
     call->function_ = definition->function;
     read_arguments(call->arguments_, nesting, name == "States.Format");
     call->text_ = text_.substr(begin, at_ - begin);

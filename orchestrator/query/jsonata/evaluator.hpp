@@ -264,7 +264,6 @@ class Evaluator {
   Item eval_apply(const Expr& e, Item input, Frame* frame);
   bool truthy_or_function(const Item& item);
   Item eval_partial(const Expr& e, Item input, Frame* frame);
-  Item make_lambda(const Expr& e, Item input, Frame* frame);
   Item make_function(const Expr& e, Function::Kind kind, Item input, Frame* frame);
   /// Calls, and whatever that leaves as a tail call after it.
   Item apply(Item procedure, const Item* arguments, std::size_t size, Item input, Frame* frame);
@@ -301,7 +300,6 @@ class Evaluator {
   void out_of_steps();
   void grow_stack();
   QueryError limit_error(LimitReached::Which which) const;
-  QueryError to_error(const Problem& p) const;
   void convert(const Item& item, Outcome& outcome);
   void prepare(const ProgramData& program, const Request& request, const Limits& limits);
 

@@ -144,9 +144,6 @@ struct Tuple {
 inline Item load(const Item& from) {
   return {from.head, from.bits};
 }
-inline Item undefined_item() {
-  return {};
-}
 inline Item null_item() {
   return {Item::head_of(Tag::null), 0};
 }

@@ -349,10 +349,6 @@ tl::expected<std::shared_ptr<const Program>, QueryError> Program::compile(std::s
   return std::shared_ptr<const Program>(new Program(std::move(data)));
 }
 
-Level Program::level() const {
-  return data_->level;
-}
-
 Outcome Program::evaluate(const Request& request) const {
   return evaluate(request, default_limits(data_->level));
 }

@@ -73,7 +73,6 @@ class Program {
   Outcome evaluate(const Request& request, const Limits& limits) const;
   Outcome evaluate(const Request& request) const;
 
-  Level level() const;
   /// For the checks of compile_field; lives as long as the program.
   const ProgramData& data() const { return *data_; }
 
