@@ -9,6 +9,7 @@
 #include "catalogue/execution_entry.hpp"
 #include "catalogue/machine.hpp"
 #include "journal/codec.hpp"
+#include "value/members.hpp"
 
 namespace lockstep::catalogue {
 
@@ -57,8 +58,7 @@ struct IndexRecord {
 
 // All fields, in the order in which they are written. A new one goes to the end.
 inline auto fields(MachineRecord& it) {
-  auto& [arn, name, type, created, deleting] = it;
-  return std::tie(arn, name, type, created, deleting);
+  return tied<5>(it);
 }
 inline auto fields(RevisionRecord& it) {
   auto& [number, content, created] = it;
@@ -66,24 +66,20 @@ inline auto fields(RevisionRecord& it) {
   return std::tie(number, definition, jobs, jobs_folder, role_arn, settings, created);
 }
 inline auto fields(Activity& it) {
-  auto& [arn, name, settings, created] = it;
-  return std::tie(arn, name, settings, created);
+  return tied<4>(it);
 }
 inline auto fields(AnswerRecord& it) {
-  auto& [request, arn, revision] = it;
-  return std::tie(request, arn, revision);
+  return tied<3>(it);
 }
 inline auto fields(ExecutionEntry& it) {
   auto& [id, machine_arn, name, started, stopped, status, first, last, revision, redrive_count] = it;
   return std::tie(id, machine_arn, name, started, stopped, status, first, last, revision, redrive_count);
 }
 inline auto fields(ExpressRecord& it) {
-  auto& [id, machine_arn] = it;
-  return std::tie(id, machine_arn);
+  return tied<2>(it);
 }
 inline auto fields(IndexRecord& it) {
-  auto& [next, next_file, files, files_before, redriven, redriven_at] = it;
-  return std::tie(next, next_file, files, files_before, redriven, redriven_at);
+  return tied<6>(it);
 }
 
 template <class T>

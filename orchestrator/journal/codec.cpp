@@ -158,8 +158,7 @@ void Sink::put(const engine::IdentityPtr& identity) {
 }
 
 void Sink::put(const std::shared_ptr<const engine::MachineContent>& content) {
-  const auto& [role_arn, definition, jobs, jobs_folder, settings] = *content;
-  put_all(std::tie(role_arn, definition, jobs, jobs_folder, settings));
+  put_all(tied<5>(*content));
 }
 
 void Sink::put(const asl::StateMachinePtr& machine) {
@@ -186,8 +185,7 @@ void Sink::put(const engine::Origin& origin) {
   put(revision);
   put(child != nullptr);
   if (child != nullptr) {
-    const auto& [parent, item, scope, variables] = *child;
-    put_all(std::tie(parent, item, scope, variables));
+    put_all(tied<4>(*child));
   }
 }
 
@@ -377,8 +375,7 @@ void Source::get(engine::IdentityPtr& identity) {
 
 void Source::get(std::shared_ptr<const engine::MachineContent>& content) {
   auto made = std::make_shared<engine::MachineContent>();
-  auto& [role_arn, definition, jobs, jobs_folder, settings] = *made;
-  get_all(std::tie(role_arn, definition, jobs, jobs_folder, settings));
+  get_all(tied<5>(*made));
   content = std::move(made);
 }
 
@@ -391,8 +388,7 @@ void Source::get(engine::Origin& origin) {
   }
   if (present) {
     auto made = std::make_shared<engine::ChildOrigin>();
-    auto& [parent, item, scope, variables] = *made;
-    get_all(std::tie(parent, item, scope, variables));
+    get_all(tied<4>(*made));
     child = std::move(made);
   }
 }

@@ -23,6 +23,7 @@
 #include "engine/event.hpp"
 #include "journal/digest.hpp"
 #include "journal/text_table.hpp"
+#include "value/members.hpp"
 #include "value/rare.hpp"
 #include "value/time.hpp"
 #include "value/value.hpp"
@@ -78,22 +79,11 @@ class Sink {
   void put(const std::shared_ptr<const engine::MachineContent>& content);
   void put(const asl::StateMachinePtr& machine);
   void put(const engine::Origin& origin);
-  void put(const query::VariableScope::Entry& entry) {
-    put(entry.name);
-    put(entry.value);
-  }
-  void put(const engine::DispatchId& id) {
-    const auto& [execution, strand, visit, count] = id;
-    put_all(std::tie(execution, strand, visit, count));
-  }
-  void put(const engine::MapItem& item) {
-    const auto& [index, value, key, source] = item;
-    put_all(std::tie(index, value, key, source));
-  }
-  void put(const engine::MapRunChild& child) {
-    const auto& [number, items, status, result, first] = child;
-    put_all(std::tie(number, items, status, result, first));
-  }
+  void put(const query::VariableScope::Entry& entry) { put_all(tied<2>(entry)); }
+  void put(const work::Usage& usage) { put_all(tied<3>(usage)); }
+  void put(const engine::DispatchId& id) { put_all(tied<4>(id)); }
+  void put(const engine::MapItem& item) { put_all(tied<4>(item)); }
+  void put(const engine::MapRunChild& child) { put_all(tied<5>(child)); }
   /// `none`, the greatest, becomes 0.
   template <class E>
   requires std::is_enum_v<E>
@@ -259,22 +249,11 @@ class Source {
   void get(std::shared_ptr<const engine::MachineContent>& content);
   void get(asl::StateMachinePtr& machine);
   void get(engine::Origin& origin);
-  void get(query::VariableScope::Entry& entry) {
-    get(entry.name);
-    get(entry.value);
-  }
-  void get(engine::DispatchId& id) {
-    auto& [execution, strand, visit, count] = id;
-    get_all(std::tie(execution, strand, visit, count));
-  }
-  void get(engine::MapItem& item) {
-    auto& [index, value, key, source] = item;
-    get_all(std::tie(index, value, key, source));
-  }
-  void get(engine::MapRunChild& child) {
-    auto& [number, items, status, result, first] = child;
-    get_all(std::tie(number, items, status, result, first));
-  }
+  void get(query::VariableScope::Entry& entry) { get_all(tied<2>(entry)); }
+  void get(work::Usage& usage) { get_all(tied<3>(usage)); }
+  void get(engine::DispatchId& id) { get_all(tied<4>(id)); }
+  void get(engine::MapItem& item) { get_all(tied<4>(item)); }
+  void get(engine::MapRunChild& child) { get_all(tied<5>(child)); }
   template <class E>
   requires std::is_enum_v<E>
   void get(E& value) {

@@ -45,8 +45,7 @@ auto fields(Children& children) {
   return std::tie(is_map, items, results, next, running, finished, max_concurrency, iteration_previous);
 }
 auto fields(Failure& failure) {
-  auto& [error, cause, also_matches, catchable, from_child, reported] = failure;
-  return std::tie(error, cause, also_matches, catchable, from_child, reported);
+  return tied<6>(failure);
 }
 
 auto fields(Call& call) {
