@@ -46,26 +46,23 @@ int change(const Command& self, const Arguments& arguments) {
   double wait = 60;
   po::options_description options;
   options.add_options()("wait", po::value(&wait)->value_name("SECONDS"), "for the answer; 60 unless given");
-  const auto named = read_line(self, arguments, options);
-  if (!named) {
-    return named.error();
-  }
+  const auto named = TRY_OR_TELL(read_line(self, arguments, options));
   if (!(wait >= 0 && wait <= 1e6)) {
     return report({ErrorKind::usage, "--wait is a number of seconds from 0"});
   }
-  if (creates && !catalogue::is_valid_name(named->activity)) {
-    return report({ErrorKind::usage, fmt::format("an activity cannot be called '{}'", named->activity)});
+  if (creates && !catalogue::is_valid_name(named.activity)) {
+    return report({ErrorKind::usage, fmt::format("an activity cannot be called '{}'", named.activity)});
   }
-  auto folder = service::RunFolder::existing(named->folder);
+  auto folder = service::RunFolder::existing(named.folder);
   if (!folder && creates) {
-    folder = house_at(named->folder, "hpc");
+    folder = house_at(named.folder, "hpc");
   }
   if (!folder) {
     return report(folder.error());
   }
   return deliver(
       *folder,
-      creates ? service::Request(service::CreateActivity{named->activity}) : service::DeleteActivity{named->activity},
+      creates ? service::Request(service::CreateActivity{named.activity}) : service::DeleteActivity{named.activity},
       wait);
 }
 
@@ -82,22 +79,16 @@ int list_activities(const Command& self, const Arguments& arguments) {
   po::options_description options("options");
   run.add_to(options);
   options.add_options()("help,h", "show this text");
-  const auto folder = read_run_line(self, arguments, options, run);
-  if (!folder) {
-    return folder.error();
-  }
-  const auto files = report::open_run_folder(*folder);
-  return print(files ? report::list_activities(*files) : tl::unexpected<Error>(files.error()));
+  const auto folder = TRY_OR_TELL(read_run_line(self, arguments, options, run));
+  const auto files = TRY_OR_TELL(report::open_run_folder(folder));
+  return print(report::list_activities(files));
 }
 
 int describe_activity(const Command& self, const Arguments& arguments) {
   po::options_description options;
-  const auto named = read_line(self, arguments, options);
-  if (!named) {
-    return named.error();
-  }
-  const auto files = report::open_run_folder(named->folder);
-  return print(files ? report::describe_activity(*files, named->activity) : tl::unexpected<Error>(files.error()));
+  const auto named = TRY_OR_TELL(read_line(self, arguments, options));
+  const auto files = TRY_OR_TELL(report::open_run_folder(named.folder));
+  return print(report::describe_activity(files, named.activity));
 }
 
 }  // namespace

@@ -74,18 +74,13 @@ class ActivityWorker {
     const auto guard = worker::Guard::of_this_process();
     worker::Runner runner(settings_, {0, worker::host_name()}, 1);
     while (!is_told() && (options_.count == 0 || tasks_ < options_.count)) {
-      const auto taken = take();
+      const auto taken = TRY_OR_TELL(take());
       if (!taken) {
-        return report(taken.error());
-      }
-      if (!*taken) {
         break;
       }
       ++tasks_;
-      const auto outcome = carry_out(runner, **taken);
-      if (const auto answered = answer(**taken, outcome); !answered) {
-        return report(answered.error());
-      }
+      const auto outcome = carry_out(runner, *taken);
+      TRY_OR_TELL(answer(*taken, outcome));
     }
     if (!options_.quiet) {
       complain(fmt::format("{} of activity {}: {} failed", tasks_ == 1 ? "1 task" : fmt::format("{} tasks", tasks_),
@@ -284,10 +279,7 @@ int activity_worker(const Command& self, const Arguments& arguments) {
       ("quiet", po::bool_switch(&wanted.quiet), "say nothing on stderr but errors")  //
       ("help,h", "show this text");
   const auto separator = std::find(arguments.begin(), arguments.end(), "--");
-  const auto values = read_command_line(self, {arguments.begin(), separator}, shown, run.operands());
-  if (!values) {
-    return values.error();
-  }
+  const auto values = TRY_OR_TELL(read_command_line(self, {arguments.begin(), separator}, shown, run.operands()));
   const auto activity = run.take_other();
   const Arguments command(separator == arguments.end() ? separator : separator + 1, arguments.end());
   if (!activity || command.empty()) {
@@ -295,10 +287,10 @@ int activity_worker(const Command& self, const Arguments& arguments) {
                    "activity-worker needs an activity, and a command behind --; `lockstep activity-worker --help`"});
   }
   wanted.activity = *activity;
-  if (once && values->count("count") != 0) {
+  if (once && values.count("count") != 0) {
     return report({ErrorKind::usage, "--once is --count 1: give one of them"});
   }
-  if (values->count("count") != 0 && wanted.count == 0) {
+  if (values.count("count") != 0 && wanted.count == 0) {
     return report({ErrorKind::usage, "--count is a number from 1"});
   }
   wanted.count = once ? 1 : wanted.count;
@@ -310,14 +302,11 @@ int activity_worker(const Command& self, const Arguments& arguments) {
   if (!jobs) {
     return report({ErrorKind::usage, jobs.error().message});
   }
-  const auto chosen = run.folder();
-  const auto folder = chosen ? service::RunFolder::existing(*chosen) : tl::unexpected<Error>(chosen.error());
-  if (!folder) {
-    return report(folder.error());
-  }
+  const auto chosen = TRY_OR_TELL(run.folder());
+  const auto folder = TRY_OR_TELL(service::RunFolder::existing(chosen));
   waker_of_signals = new fleet::Waker;
   worker::hear_stop_signals(stop_activity_worker);
-  return ActivityWorker(*folder, std::move(wanted), *std::move(jobs)).run();
+  return ActivityWorker(folder, std::move(wanted), *std::move(jobs)).run();
 }
 
 }  // namespace

@@ -70,11 +70,8 @@ Bell& catch_signals() {
 int run_as_rank(const Result<OwnerOptions>& options, const Coordinate& coordinate) {
   int argc = 0;
   char** argv = nullptr;
-  auto world = fleet::MpiWorld::start(argc, argv);
-  if (!world) {
-    return report(world.error());
-  }
-  fleet::MpiWorld& ranks = **world;
+  auto world = TRY_OR_TELL(fleet::MpiWorld::start(argc, argv));
+  fleet::MpiWorld& ranks = *world;
   if (ranks.rank() != 0) {
     const auto guard = worker::Guard::of_this_process();  // ahead: it takes longer to start than a task to arrive
     ranks.finish(ranks.run_worker(options ? options->slots : 0));
@@ -354,21 +351,14 @@ int carry_out(const service::RunFolder& folder, service::Plan plan, std::unique_
       progress->on_workload(workload, engine);
     }
   };
-  auto opened =
-      service::House::open(folder, service::limits_of(plan.request), plan.jobs, std::move(chosen), std::move(lease));
-  if (!opened) {
-    return report(opened.error());
-  }
-  service::House& house = **opened;
+  auto opened = TRY_OR_TELL(
+      service::House::open(folder, service::limits_of(plan.request), plan.jobs, std::move(chosen), std::move(lease)));
+  service::House& house = *opened;
   if (before) {
-    if (const auto ready = before(house); !ready) {
-      return report(ready.error());
-    }
+    TRY_OR_TELL(before(house));
   }
   if (history != nullptr) {
-    if (const auto replayed = house.replay(kOnly, *history); !replayed) {
-      return report(replayed.error());
-    }
+    TRY_OR_TELL(house.replay(kOnly, *history));
   }
   const auto close_history = [&] { return history != nullptr ? history->close() : Result<void>(); };
   if (const auto ended = house.ended(kOnly); ended && !house.has_open()) {
@@ -418,21 +408,15 @@ int carry_out(const service::RunFolder& folder, service::Plan plan, std::unique_
 int keep_house(const service::RunFolder& folder, std::unique_ptr<journal::Lease> lease, const OwnerOptions& options,
                const MakeFleet& make_fleet, const service::House::Goal& goal) {
   Bell& signals = catch_signals();
-  auto plan = house_plan(folder);
-  if (!plan) {
-    return report(plan.error());
-  }
+  auto plan = TRY_OR_TELL(house_plan(folder));
   service::HouseOptions chosen = house_options(options, signals);
   std::optional<StateWriter> state;
   chosen.on_workload = [&](const fleet::Workload& workload, const engine::Engine& /*engine*/) {
     state->take(workload);
   };
-  auto opened =
-      service::House::open(folder, service::limits_of(plan->request), plan->jobs, std::move(chosen), std::move(lease));
-  if (!opened) {
-    return report(opened.error());
-  }
-  service::House& house = **opened;
+  auto opened = TRY_OR_TELL(
+      service::House::open(folder, service::limits_of(plan.request), plan.jobs, std::move(chosen), std::move(lease)));
+  service::House& house = *opened;
   const std::unique_ptr<fleet::Fleet> fleet =
       make_fleet(fleet_settings(options, folder, house, fs::path(folder.path()).filename().string()));
   state.emplace(folder.path(), house.epoch(), std::nullopt, end_of_allocation());

@@ -133,7 +133,7 @@ tl::expected<std::string, int> read_run_line(const Command& command, const Argum
   if (const auto line = read_command_line(command, arguments, options, choice.operands()); !line) {
     return tl::unexpected(line.error());
   }
-  return choice.folder().map_error(report);
+  return choice.folder().map_error([](const Error& error) { return report(error); });
 }
 
 }  // namespace lockstep::cli

@@ -43,6 +43,10 @@ void complain(const std::string& message);
 void complain_each(const std::vector<std::string>& messages);
 /// Complains of it; its exit status.
 int report(const Error& error);
+/// Where something was told already and all that is left is the exit status.
+inline int report(int status) {
+  return status;
+}
 /// Flushes standard output: the exit status of a command that has written all there.
 int end_output();
 /// Of what no code expects to fail: a thread or a descriptor that cannot be had.
@@ -59,3 +63,14 @@ class Screen {
 void set_screen(Screen* screen);
 
 }  // namespace lockstep::cli
+
+/// TRY (value/error.hpp) for a function that returns an exit status: where the Result failed, it has complained and
+/// returns.
+#define TRY_OR_TELL(...)                                          \
+  __extension__({                                                 \
+    auto result_ = (__VA_ARGS__);                                 \
+    if (!result_) {                                               \
+      return ::lockstep::cli::report(std::move(result_).error()); \
+    }                                                             \
+    ::lockstep::value_of(std::move(result_));                     \
+  })

@@ -148,17 +148,14 @@ void print_rehearsal(const service::Plan& plan, std::vector<std::string>& proble
 }  // namespace
 
 int dry_run(const RunOptions& options, const service::Plan& plan, const std::string& path) {
-  const auto folder = describe_folder(options, plan, path);
-  if (!folder) {
-    return report(folder.error());
-  }
+  const auto folder = TRY_OR_TELL(describe_folder(options, plan, path));
   for (const asl::Diagnostic& diagnostic : plan.warnings) {
     complain(asl::format_diagnostic(options.definition, diagnostic));
   }
   std::vector<std::string> problems;
   print("definition", describe_definition(options, plan));
   print("input", report::counted(plan.request.input.size(), "byte"));
-  print("run folder", *folder);
+  print("run folder", folder);
   print("workers", describe_workers(options.owner));
   print_resources(plan, problems);
   print_rehearsal(plan, problems);

@@ -92,32 +92,20 @@ int explain(const Command& self, const Arguments& arguments) {
       ("state", po::value(&choice.state)->value_name("NAME"), "tasks of this state")  //
       ("item", po::value(&item)->value_name("N"), "tasks of this item of a Map")      //
       ("help,h", "show this text");
-  const auto values = read_command_line(self, arguments, options, run.operands());
-  if (!values) {
-    return values.error();
-  }
-  bool is_task = values->count("state") + values->count("item") > 0;
-  if (values->count("item") != 0) {
+  const auto values = TRY_OR_TELL(read_command_line(self, arguments, options, run.operands()));
+  bool is_task = values.count("state") + values.count("item") > 0;
+  if (values.count("item") != 0) {
     choice.item = item;
   }
   if (const auto task = run.take_other()) {
     if (is_task) {
       return report({ErrorKind::usage, fmt::format("'{}' and --state or --item name a task twice", *task)});
     }
-    auto parsed = parse_task(*task);
-    if (!parsed) {
-      return report(parsed.error());
-    }
-    choice = *std::move(parsed);
+    choice = TRY_OR_TELL(parse_task(*task));
     is_task = true;
   }
-  const auto folder = run.folder();
-  if (!folder) {
-    return report(folder.error());
-  }
-  if (const auto done = explain(*folder, is_task ? &choice : nullptr); !done) {
-    return report(done.error());
-  }
+  const auto folder = TRY_OR_TELL(run.folder());
+  TRY_OR_TELL(explain(folder, is_task ? &choice : nullptr));
   return end_output();
 }
 

@@ -87,23 +87,14 @@ int export_rows(const Command& self, const Arguments& arguments) {
       ("jsonl", po::bool_switch(&jsonl), "a JSON object on each line")                                 //
       ("output", po::value(&output)->value_name("FILE"), "write there instead of to standard output")  //
       ("help,h", "show this text");
-  const auto values = read_command_line(self, arguments, options, run.operands());
-  if (!values) {
-    return values.error();
-  }
-  if ((csv && jsonl) || (values->count("output") != 0 && output.empty())) {
+  const auto values = TRY_OR_TELL(read_command_line(self, arguments, options, run.operands()));
+  if ((csv && jsonl) || (values.count("output") != 0 && output.empty())) {
     return report({ErrorKind::usage, csv && jsonl ? "export writes --csv or --jsonl, not both; `lockstep export --help`"
                                                   : "--output is given, but empty"});
   }
-  const auto folder = run.folder();
-  if (!folder) {
-    return report(folder.error());
-  }
+  const auto folder = TRY_OR_TELL(run.folder());
   std::ios::sync_with_stdio(false);
-  const auto done = run_export(*folder, jsonl ? report::ExportFormat::jsonl : report::ExportFormat::csv, output);
-  if (!done) {
-    return report(done.error());
-  }
+  TRY_OR_TELL(run_export(folder, jsonl ? report::ExportFormat::jsonl : report::ExportFormat::csv, output));
   return kSucceeded;
 }
 

@@ -134,11 +134,8 @@ int fsck(const Command& self, const Arguments& arguments) {
       ("salvage", po::bool_switch(&with_salvage),
        "make a damaged journal readable up to the first hole; what is beyond is moved aside, never deleted")  //
       ("help,h", "show this text");
-  const auto folder = read_run_line(self, arguments, options, run);
-  if (!folder) {
-    return folder.error();
-  }
-  const auto status = run_fsck(*folder, with_salvage);
+  const auto folder = TRY_OR_TELL(read_run_line(self, arguments, options, run));
+  const auto status = run_fsck(folder, with_salvage);
   std::cout.flush();
   return status ? *status : report(status.error());
 }

@@ -70,9 +70,7 @@ int help(const Command& self, const Arguments& arguments) {
       ("completion", po::value(&shell)->value_name("SHELL"),
        "print what completes commands and options in a shell, bash or zsh")  //
       ("help,h", "show this text");
-  if (const auto line = read_command_line(self, arguments, options, &names); !line) {
-    return line.error();
-  }
+  TRY_OR_TELL(read_command_line(self, arguments, options, &names));
   if (!shell.empty()) {
     return shell == "bash"  ? complete_bash()
            : shell == "zsh" ? complete_zsh()

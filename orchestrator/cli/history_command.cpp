@@ -40,13 +40,10 @@ int history(const Command& self, const Arguments& arguments) {
       ("json", po::bool_switch(&history.json), "the document that GetExecutionHistory answers")  //
       ("reverse", po::bool_switch(&history.reverse), "newest first")                             //
       ("help,h", "show this text");
-  const auto folder = read_run_line(self, arguments, options, choice);
-  if (!folder) {
-    return folder.error();
-  }
+  const auto folder = TRY_OR_TELL(read_run_line(self, arguments, options, choice));
   suit_terminal(history);
   std::ios::sync_with_stdio(false);
-  const auto run = report::open_run_folder(*folder);
+  const auto run = report::open_run_folder(folder);
   const auto done =
       run ? report::write_history(*run, history, std::cout) : Result<void>(tl::unexpected<Error>(run.error()));
   std::cout.flush();

@@ -95,28 +95,17 @@ int serve(const Command& self, const Arguments& arguments) {
     }
   }
   return as_owner(self.name, arguments, owner, [&](const MakeFleet& make_fleet) {
-    const auto folder = house_at(options.folder, limits);
-    if (!folder) {
-      return report(folder.error());
-    }
-    auto lease = acquire_lease(folder->path(), options);
-    if (!lease) {
-      return report(lease.error());
-    }
-    if (const auto changed = change_settings(*folder, jobs, buckets); !changed) {
-      return report(changed.error());
-    }
-    return keep_house(*folder, *std::move(lease), options, make_fleet, {});
+    const auto folder = TRY_OR_TELL(house_at(options.folder, limits));
+    auto lease = TRY_OR_TELL(acquire_lease(folder.path(), options));
+    TRY_OR_TELL(change_settings(folder, jobs, buckets));
+    return keep_house(folder, std::move(lease), options, make_fleet, {});
   });
 }
 
 /// Nobody holds the house open: whoever waits does, until what it waits for is over.
 int hold_open(const service::RunFolder& folder, const std::string& request, const OwnerOptions& options) {
-  auto lease = acquire_lease(folder.path(), options);
-  if (!lease) {
-    return report(lease.error());
-  }
-  return keep_house(folder, *std::move(lease), options,
+  auto lease = TRY_OR_TELL(acquire_lease(folder.path(), options));
+  return keep_house(folder, std::move(lease), options,
                     [&](fleet::FleetSettings settings) {
                       return std::make_unique<fleet::LocalFleet>(std::move(settings), options.slots);
                     },
@@ -149,22 +138,16 @@ int tell(const std::string& answer, bool waited) {
 int wait_for_end(const service::RunFolder& folder, const std::string& id, bool sync, const OwnerOptions& options) {
   constexpr std::chrono::milliseconds kBetweenLooks{2'000};
   while (true) {
-    const auto answer = service::await_answer(folder.path(), id, kBetweenLooks);
-    if (!answer) {
-      return report(answer.error());
-    }
-    if (*answer) {
-      return tell(**answer, true);
+    const auto answer = TRY_OR_TELL(service::await_answer(folder.path(), id, kBetweenLooks));
+    if (answer) {
+      return tell(*answer, true);
     }
     const auto owner = journal::look_at_owner(folder.path(), kBetweenLooks);
     if (owner.life != journal::Life::ended) {
       continue;
     }
-    const auto waits = service::is_waiting(folder.path(), id);
-    if (!waits) {
-      return report(waits.error());
-    }
-    if (*waits) {
+    const auto waits = TRY_OR_TELL(service::is_waiting(folder.path(), id));
+    if (waits) {
       return hold_open(folder, id, options);
     }
     if (const auto late = service::await_answer(folder.path(), id, {}); late && *late) {
@@ -199,13 +182,8 @@ int start(const Command& self, const Arguments& arguments) {
       ("quiet", po::bool_switch(&options.quiet), "say nothing on stderr but errors")                                 //
       ("help,h", "show this text");
   std::vector<std::string> definitions;
-  const auto values = read_command_line(self, arguments, shown, &definitions);
-  if (!values) {
-    return values.error();
-  }
-  if (const auto good = options.check(*values); !good) {
-    return report(good.error());
-  }
+  const auto values = TRY_OR_TELL(read_command_line(self, arguments, shown, &definitions));
+  TRY_OR_TELL(options.check(values));
   if (options.folder.empty() || definitions.size() > 1 || (definitions.empty() && request.machine.empty())) {
     return report(
         {ErrorKind::usage, "start needs --dir HOUSE, and one definition or --machine M; `lockstep start --help`"});
@@ -214,58 +192,42 @@ int start(const Command& self, const Arguments& arguments) {
     return report({ErrorKind::usage, fmt::format("--type is STANDARD or EXPRESS, not '{}'", request.type)});
   }
   if (!definitions.empty()) {
-    auto definition = read_machine(definitions.front(), request.type);
-    if (!definition) {
-      return report(definition.error());
-    }
+    auto definition = TRY_OR_TELL(read_machine(definitions.front(), request.type));
     if (request.machine.empty()) {
       request.machine = execution_name(stem_of(definitions.front()));
     }
-    request.definition = *std::move(definition);
+    request.definition = std::move(definition);
   }
   if (!jobs.empty()) {
-    auto taken = read_jobs(jobs);
-    if (!taken) {
-      return report(taken.error());
-    }
-    request.jobs = std::move(taken->jobs);
-    request.jobs_folder = std::move(taken->jobs_folder);
+    auto taken = TRY_OR_TELL(read_jobs(jobs));
+    request.jobs = std::move(taken.jobs);
+    request.jobs_folder = std::move(taken.jobs_folder);
   }
-  auto document = input.empty() ? Value::empty_object() : read_json_argument("--input", input);
-  if (!document) {
-    return report(document.error());
-  }
-  request.input = *std::move(document);
-  const auto folder = house_at(options.folder, "hpc");
-  if (!folder) {
-    return report(folder.error());
-  }
-  const auto id = service::post(folder->path(), request);
-  if (!id) {
-    return report(id.error());
-  }
+  request.input = TRY_OR_TELL(input.empty() ? Value::empty_object() : read_json_argument("--input", input));
+  const auto folder = TRY_OR_TELL(house_at(options.folder, "hpc"));
+  const auto id = TRY_OR_TELL(service::post(folder.path(), request));
   // As in deliver().
   constexpr std::chrono::milliseconds kSoon{1'000};
-  auto answer = service::await_answer(folder->path(), *id, kSoon);
+  auto answer = service::await_answer(folder.path(), id, kSoon);
   const bool waits = request.wait || request.sync;
   if (answer && !*answer) {
-    const auto owner = journal::look_at_owner(folder->path(), std::chrono::milliseconds(3'000));
+    const auto owner = journal::look_at_owner(folder.path(), std::chrono::milliseconds(3'000));
     if (owner.life == journal::Life::ended && !waits) {
       complain(fmt::format("nobody holds {0} open now; the request waits there for: lockstep serve --dir {0}",
-                           folder->path()));
+                           folder.path()));
       return kSucceeded;
     }
     if (waits) {
-      return wait_for_end(*folder, *id, request.sync, options);
+      return wait_for_end(folder, id, request.sync, options);
     }
-    answer = service::await_answer(folder->path(), *id, std::chrono::minutes(1));
+    answer = service::await_answer(folder.path(), id, std::chrono::minutes(1));
   }
   if (!answer) {
     return report(answer.error());
   }
   if (!*answer) {
     complain(
-        fmt::format("no answer from the house in {} within 60 s; the request stays in its mailbox", folder->path()));
+        fmt::format("no answer from the house in {} within 60 s; the request stays in its mailbox", folder.path()));
     return kInterrupted;
   }
   return tell(**answer, waits);

@@ -35,23 +35,17 @@ int list(const Command& self, const Arguments& arguments) {
       ("token", po::value(&list.token)->value_name("T"), "go on where the list before ended")  //
       ("json", po::bool_switch(&list.json), "the document that ListExecutions answers")        //
       ("help,h", "show this text");
-  const auto folder = read_run_line(self, arguments, options, choice);
-  if (!folder) {
-    return folder.error();
-  }
+  const auto folder = TRY_OR_TELL(read_run_line(self, arguments, options, choice));
   const auto wanted = status_named(status);
   if (!wanted || list.most == 0) {
     return report(!wanted ? wanted.error() : Error{ErrorKind::usage, "--max is at least 1"});
   }
   list.status = *wanted;
-  const auto run = report::open_run_folder(*folder);
-  const auto token = run ? report::write_list(*run, list, std::cout) : tl::unexpected<Error>(run.error());
-  if (!token) {
-    return report(token.error());
-  }
+  const auto run = TRY_OR_TELL(report::open_run_folder(folder));
+  const auto token = TRY_OR_TELL(report::write_list(run, list, std::cout));
   const int written = end_output();
-  if (!token->empty() && !list.json && written == kSucceeded) {
-    complain("there are more: --token " + *token);
+  if (!token.empty() && !list.json && written == kSucceeded) {
+    complain("there are more: --token " + token);
   }
   return written;
 }
@@ -67,21 +61,14 @@ int describe(const Command& self, const Arguments& arguments) {
        "name, ARN or number; the run's own, or the newest, unless given")                               //
       ("machine", po::value(&machine)->value_name("M"), "a state machine instead, by its name or ARN")  //
       ("help,h", "show this text");
-  const auto folder = read_run_line(self, arguments, options, choice);
-  if (!folder) {
-    return folder.error();
-  }
+  const auto folder = TRY_OR_TELL(read_run_line(self, arguments, options, choice));
   if (!execution.empty() && !machine.empty()) {
     return report({ErrorKind::usage, "describe is told one thing: --execution N or --machine M"});
   }
-  const auto run = report::open_run_folder(*folder);
-  const auto document = !run              ? Result<std::string>(tl::unexpected<Error>(run.error()))
-                        : machine.empty() ? report::describe_execution(*run, execution)
-                                          : report::describe_machine(*run, machine);
-  if (!document) {
-    return report(document.error());
-  }
-  std::cout << *document << '\n';
+  const auto run = TRY_OR_TELL(report::open_run_folder(folder));
+  const auto document = TRY_OR_TELL(machine.empty() ? report::describe_execution(run, execution)
+                                                    : report::describe_machine(run, machine));
+  std::cout << document << '\n';
   return end_output();
 }
 

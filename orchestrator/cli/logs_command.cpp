@@ -151,15 +151,9 @@ int logs(const Command& self, const Arguments& arguments) {
       ("failed", po::bool_switch(&wanted.failed), "only tasks that failed or timed out")                    //
       ("follow,f", po::bool_switch(&follow), "go on with what is written, until the run is over or stops")  //
       ("help,h", "show this text");
-  const auto values = read_command_line(self, arguments, options, run.operands());
-  if (!values) {
-    return values.error();
-  }
-  const auto folder = run.folder();
-  if (!folder) {
-    return report(folder.error());
-  }
-  if (values->count("item") != 0) {
+  const auto values = TRY_OR_TELL(read_command_line(self, arguments, options, run.operands()));
+  const auto folder = TRY_OR_TELL(run.folder());
+  if (values.count("item") != 0) {
     wanted.item = item;
   }
   if (follow && wanted.failed) {
@@ -167,15 +161,11 @@ int logs(const Command& self, const Arguments& arguments) {
         {ErrorKind::usage, "--failed and --follow do not go together: a task that still writes has not failed"});
   }
   std::error_code error;
-  if (!fs::is_directory(*folder, error)) {
-    return report({ErrorKind::invalid, fmt::format("{} is no run folder", *folder)});
+  if (!fs::is_directory(folder, error)) {
+    return report({ErrorKind::invalid, fmt::format("{} is no run folder", folder)});
   }
-  if (const auto checked = check_wanted(*folder, wanted); !checked) {
-    return report(checked.error());
-  }
-  if (const auto done = print_logs(*folder, std::move(wanted), follow); !done) {
-    return report(done.error());
-  }
+  TRY_OR_TELL(check_wanted(folder, wanted));
+  TRY_OR_TELL(print_logs(folder, std::move(wanted), follow));
   return end_output();
 }
 

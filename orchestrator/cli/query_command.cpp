@@ -102,24 +102,21 @@ Result<void> fill(Request& request, const QueryOptions& options) {
 }
 
 int query(const Command& self, const Arguments& arguments) {
-  const auto options = parse_options(self, arguments);
-  if (!options) {
-    return options.error();
-  }
-  const jsonata::Level level = options->level == "asl" ? jsonata::Level::asl : jsonata::Level::suite;
-  if (!options->bench.empty()) {
-    const auto cases = read_json_argument("--bench", options->bench);
+  const auto options = TRY_OR_TELL(parse_options(self, arguments));
+  const jsonata::Level level = options.level == "asl" ? jsonata::Level::asl : jsonata::Level::suite;
+  if (!options.bench.empty()) {
+    const auto cases = read_json_argument("--bench", options.bench);
     return cases ? run_bench(*cases, level, std::cout, std::cerr) : report(cases.error());
   }
-  if (options->language == "jsonata") {
+  if (options.language == "jsonata") {
     JsonataQuery request;
     request.level = level;
-    const auto filled = fill(request, *options);
+    const auto filled = fill(request, options);
     return filled ? run_query(request, std::cin, std::cout, std::cerr) : report(filled.error());
   }
   PathQuery request;
-  request.compile = options->language == "jsonpath" ? Compiler(query::compile_path) : query::compile_intrinsic;
-  const auto filled = fill(request, *options);
+  request.compile = options.language == "jsonpath" ? Compiler(query::compile_path) : query::compile_intrinsic;
+  const auto filled = fill(request, options);
   return filled ? run_query(request, std::cin, std::cout, std::cerr) : report(filled.error());
 }
 

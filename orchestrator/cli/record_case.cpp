@@ -45,23 +45,20 @@ Result<void> write_new(const std::string& path, const std::string& text) {
 }  // namespace
 
 int record_case(const RecordOptions& options) {
-  const auto recorded = read_case(options);
-  if (!recorded) {
-    return report(recorded.error());
-  }
+  const auto recorded = TRY_OR_TELL(read_case(options));
   if (options.file.empty()) {
-    std::cout << recorded->mocks;
-  } else if (const auto written = write_new(options.file, recorded->mocks); !written) {
+    std::cout << recorded.mocks;
+  } else if (const auto written = write_new(options.file, recorded.mocks); !written) {
     return report(written.error());
   }
   integrations::Expectation expect;
-  expect.status = engine::to_string(recorded->real.status);
-  expect.error = recorded->real.error;
-  expect.cause = recorded->real.cause;
-  if (recorded->real.status == engine::Status::succeeded) {
-    expect.output = recorded->real.output;
+  expect.status = engine::to_string(recorded.real.status);
+  expect.error = recorded.real.error;
+  expect.cause = recorded.real.cause;
+  if (recorded.real.status == engine::Status::succeeded) {
+    expect.output = recorded.real.output;
   }
-  const std::vector<Mismatch> mismatches = judge(expect, recorded->end, {});
+  const std::vector<Mismatch> mismatches = judge(expect, recorded.end, {});
   if (!mismatches.empty()) {
     complain(
         "the case does not end as the run has, which depended on more than its input and its tasks (time, chance, "

@@ -73,19 +73,12 @@ int redrive_in_house(const service::RunFolder& folder, const std::string& execut
   }
   service::Redrive request{execution};
   if (!given.definition.empty()) {
-    auto definition = read_machine(given.definition, "STANDARD");  // no other can be redriven
-    if (!definition) {
-      return report(definition.error());
-    }
-    request.definition = *std::move(definition);
+    request.definition = TRY_OR_TELL(read_machine(given.definition, "STANDARD"));  // no other can be redriven
   }
   if (!given.jobs.empty()) {
-    auto jobs = read_jobs(given.jobs);
-    if (!jobs) {
-      return report(jobs.error());
-    }
-    request.jobs = std::move(jobs->jobs);
-    request.jobs_folder = std::move(jobs->jobs_folder);
+    auto jobs = TRY_OR_TELL(read_jobs(given.jobs));
+    request.jobs = std::move(jobs.jobs);
+    request.jobs_folder = std::move(jobs.jobs_folder);
   }
   return deliver(folder, request, 60);
 }
@@ -126,49 +119,31 @@ int go_on(const Command& self, const Arguments& arguments) {
     checked = fail(ErrorKind::usage, "--definition is given, but empty");
   }
   return as_owner(self.name, arguments, checked, [&](const MakeFleet& make_fleet) {
-    const auto path = run.folder();
-    const auto folder = path ? service::RunFolder::existing(*path) : tl::unexpected<Error>(path.error());
-    if (!folder) {
-      return report(folder.error());
-    }
-    if (const auto settings = folder->settings(); redrive && settings && settings->is_house()) {
-      return redrive_in_house(*folder, execution, given);
+    const auto path = TRY_OR_TELL(run.folder());
+    const auto folder = TRY_OR_TELL(service::RunFolder::existing(path));
+    if (const auto settings = folder.settings(); redrive && settings && settings->is_house()) {
+      return redrive_in_house(folder, execution, given);
     }
     if (!redrive) {
-      const auto finished = folder->finished();
-      if (!finished) {
-        return report(finished.error());
-      }
-      if (*finished) {
+      const auto finished = TRY_OR_TELL(folder.finished());
+      if (finished) {
         if (!options.quiet) {
-          complain(describe_ended(*folder, **finished));
-          complain_each(changes_on_disk(*folder));
+          complain(describe_ended(folder, *finished));
+          complain_each(changes_on_disk(folder));
         }
-        return print_result(**finished);
+        return print_result(*finished);
       }
     }
-    auto plan = plan_of(*folder, given.jobs, given.definition);
-    if (!plan) {
-      return report(plan.error());
-    }
+    auto plan = TRY_OR_TELL(plan_of(folder, given.jobs, given.definition));
     if (!options.quiet) {
-      tell_changes(*folder, given);
+      tell_changes(folder, given);
     }
-    if (const auto loadable = service::check_plugins(*plan->machine, integrations::Integrations(plan->jobs.jobs));
-        !loadable) {
-      return report(loadable.error());
-    }
-    auto history = open_history(options);
-    if (!history) {
-      return report(history.error());
-    }
-    auto lease = acquire_lease(folder->path(), options);
-    if (!lease) {
-      return report(lease.error());
-    }
+    TRY_OR_TELL(service::check_plugins(*plan.machine, integrations::Integrations(plan.jobs.jobs)));
+    auto history = TRY_OR_TELL(open_history(options));
+    auto lease = TRY_OR_TELL(acquire_lease(folder.path(), options));
     return carry_out(
-        *folder, *plan, *std::move(lease), options, make_fleet, *std::move(history),
-        [&](service::House& house) { return prepare(house, *folder, redrive, *plan, given, options.quiet); });
+        folder, plan, std::move(lease), options, make_fleet, std::move(history),
+        [&](service::House& house) { return prepare(house, folder, redrive, plan, given, options.quiet); });
   });
 }
 

@@ -167,99 +167,76 @@ Result<service::Plan> read_plan(RunOptions options) {
 }
 
 int coordinate(const RunOptions& options, const MakeFleet& make_fleet) {
-  auto plan = read_plan(options);
-  if (!plan) {
-    return report(plan.error());
-  }
+  auto plan = TRY_OR_TELL(read_plan(options));
   const auto choose = [&] {
     return service::RunFolder::choose(options.definition, stem_of(options.definition), options.name);
   };
   std::string path = options.owner.folder.empty() ? choose() : options.owner.folder;
   if (options.dry_run) {
-    const auto loadable = service::check_plugins(*plan->machine, integrations::Integrations(plan->jobs.jobs));
-    return loadable ? dry_run(options, *plan, path) : report(loadable.error());
+    const auto loadable = service::check_plugins(*plan.machine, integrations::Integrations(plan.jobs.jobs));
+    return loadable ? dry_run(options, plan, path) : report(loadable.error());
   }
-  auto history = open_history(options.owner);
-  if (!history) {
-    return report(history.error());
-  }
+  auto history = TRY_OR_TELL(open_history(options.owner));
   if (options.owner.folder.empty() && options.name.empty() && std::getenv("SLURM_JOB_ID") == nullptr) {
     while (::mkdir(path.c_str(), 0700) != 0 && errno == EEXIST) {
       path = choose();  // another run has begun here at the same time
     }
   }
-  const auto folder = service::RunFolder::at(path);
-  if (!folder) {
-    return report(folder.error());
-  }
+  const auto folder = TRY_OR_TELL(service::RunFolder::at(path));
   std::vector<service::Change> changes;
   /// Whether the run that stands there is the one that is asked for; its name and limits hold.
   const auto adopt = [&]() -> Result<void> {
-    const auto kept = TRY(folder->load());
-    if (const auto same = service::RunFolder::compare(path, kept, plan->request); !same) {
+    const auto kept = TRY(folder.load());
+    if (const auto same = service::RunFolder::compare(path, kept, plan.request); !same) {
       return same;
     }
-    changes = changed_jobs(kept, plan->request);
-    plan->request.name = kept.name;
-    plan->request.limits = kept.limits;
-    plan->request.machine_name = kept.machine_name;
-    if (plan->request.buckets.empty() && plan->request.bucket_root.empty()) {
-      plan->request.buckets = kept.buckets;
-      plan->request.bucket_root = kept.bucket_root;
-      service::add_buckets(kept, plan->jobs);
+    changes = changed_jobs(kept, plan.request);
+    plan.request.name = kept.name;
+    plan.request.limits = kept.limits;
+    plan.request.machine_name = kept.machine_name;
+    if (plan.request.buckets.empty() && plan.request.bucket_root.empty()) {
+      plan.request.buckets = kept.buckets;
+      plan.request.bucket_root = kept.bucket_root;
+      service::add_buckets(kept, plan.jobs);
     }
     return {};
   };
-  const auto holds_run = folder->holds_run();
-  if (!holds_run) {
-    return report(holds_run.error());
-  }
-  if (*holds_run && !options.fresh) {
-    if (const auto adopted = adopt(); !adopted) {
-      return report(adopted.error());
-    }
-    const auto finished = folder->finished();
-    if (!finished) {
-      return report(finished.error());
-    }
-    if (*finished) {
+  const auto holds_run = TRY_OR_TELL(folder.holds_run());
+  if (holds_run && !options.fresh) {
+    TRY_OR_TELL(adopt());
+    const auto finished = TRY_OR_TELL(folder.finished());
+    if (finished) {
       if (!options.owner.quiet) {
-        complain(describe_ended(*folder, **finished));
-        complain_each(describe_changes(*folder, changes));
+        complain(describe_ended(folder, *finished));
+        complain_each(describe_changes(folder, changes));
       }
-      return print_result(**finished);
+      return print_result(*finished);
     }
     for (const service::Change& change : options.owner.quiet ? std::vector<service::Change>() : changes) {
       complain(fmt::format("{} has changed since the run took it in ({}); it goes on with what is there now",
                            change.path, change.difference));
     }
   }
-  if (const auto loadable = service::check_plugins(*plan->machine, integrations::Integrations(plan->jobs.jobs));
-      !loadable) {
-    return report(loadable.error());
-  }
-  auto lease = acquire_lease(folder->path(), options.owner);
-  if (!lease) {
-    return report(lease.error());
-  }
+  TRY_OR_TELL(service::check_plugins(*plan.machine, integrations::Integrations(plan.jobs.jobs)));
+  auto lease = TRY_OR_TELL(acquire_lease(folder.path(), options.owner));
   // Others may have been here meanwhile; from here on none can.
   Result<void> ready;
   if (options.fresh) {
-    ready = (*lease)->forget_journal();
-    ready = ready ? folder->clear() : ready;
-  } else if (const auto still = folder->holds_run(); !still || *still) {
+    ready = lease->forget_journal();
+    ready = ready ? folder.clear() : ready;
+  } else if (const auto still = folder.holds_run(); !still || *still) {
     ready = still ? adopt() : tl::unexpected<Error>(still.error());
   }
   if (ready) {
-    if (plan->request.name.empty()) {
-      plan->request.name = name_of_folder(path);
+    if (plan.request.name.empty()) {
+      plan.request.name = name_of_folder(path);
     }
-    ready = folder->keep(plan->request);
+    ready = folder.keep(plan.request);
   }
   if (!ready) {
     return report(ready.error());
   }
-  return carry_out(*folder, *std::move(plan), *std::move(lease), options.owner, make_fleet, *std::move(history));
+  return carry_out(folder, std::move(plan), std::move(lease), options.owner, make_fleet, std::move(history));
 }
 
 int run(const Command& self, const Arguments& arguments) {

@@ -62,9 +62,7 @@ int runs(const Command& self, const Arguments& arguments) {
   options.add_options()                                                                      //
       ("json", po::bool_switch(&json), "a JSON line per run: folder, state, progress, age")  //
       ("help,h", "show this text");
-  if (const auto line = read_command_line(self, arguments, options, &folders); !line) {
-    return line.error();
-  }
+  TRY_OR_TELL(read_command_line(self, arguments, options, &folders));
   if (folders.empty()) {
     folders.emplace_back(".");
   }
@@ -72,11 +70,8 @@ int runs(const Command& self, const Arguments& arguments) {
   std::size_t longest = 3;
   std::vector<std::pair<std::string, Line>> lines;
   for (const std::string& folder : folders) {
-    const auto found = report::list_runs(folder);
-    if (!found) {
-      return report(found.error());
-    }
-    for (const report::ListedRun& run : *found) {
+    const auto found = TRY_OR_TELL(report::list_runs(folder));
+    for (const report::ListedRun& run : found) {
       lines.emplace_back(run.folder, line_of(run.folder, run.begun_s, now));
       longest = std::max(longest, report::width(run.folder));
     }
@@ -130,16 +125,11 @@ int clean(const Command& self, const Arguments& arguments) {
       ("all", po::bool_switch(&with_failed), "also runs that failed, timed out or were aborted")  //
       ("dry-run", po::bool_switch(&only_say), "say what would be removed, without removing it")   //
       ("help,h", "show this text");
-  if (const auto line = read_command_line(self, arguments, options, &named); !line) {
-    return line.error();
-  }
+  TRY_OR_TELL(read_command_line(self, arguments, options, &named));
   const bool chosen_here = named.empty();
   if (chosen_here) {
-    const auto found = report::list_runs(".");
-    if (!found) {
-      return report(found.error());
-    }
-    for (const report::ListedRun& run : *found) {
+    const auto found = TRY_OR_TELL(report::list_runs("."));
+    for (const report::ListedRun& run : found) {
       if (run.folder != ".") {
         named.push_back(run.folder);
       }

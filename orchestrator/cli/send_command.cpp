@@ -62,17 +62,11 @@ int tell_answer(const std::string& answer) {
 /// No one owns the run: to stop it is to become its owner, who finds the message first.
 int stop_unowned(const service::RunFolder& folder) {
   OwnerOptions options;
-  auto plan = plan_of(folder);
-  if (!plan) {
-    return report(plan.error());
-  }
-  auto lease = acquire_lease(folder.path(), options);
-  if (!lease) {
-    return report(lease.error());
-  }
+  auto plan = TRY_OR_TELL(plan_of(folder));
+  auto lease = TRY_OR_TELL(acquire_lease(folder.path(), options));
   options.quiet = true;
   const int status = carry_out(
-      folder, *std::move(plan), *std::move(lease), options,
+      folder, std::move(plan), std::move(lease), options,
       [](fleet::FleetSettings settings) { return std::make_unique<fleet::LocalFleet>(std::move(settings), 1); },
       nullptr);
   return status == kFailed ? kSucceeded : status;
@@ -82,14 +76,11 @@ int stop_unowned(const service::RunFolder& folder) {
 
 int deliver(const service::RunFolder& folder, const service::Request& request, double wait,
             const std::function<std::optional<int>()>& unowned) {
-  const auto id = service::post(folder.path(), request);
-  if (!id) {
-    return report(id.error());
-  }
+  const auto id = TRY_OR_TELL(service::post(folder.path(), request));
   // A live owner here is woken, elsewhere it looks every second, over a network file system within a minute.
   const auto limit = std::chrono::milliseconds(static_cast<std::int64_t>(wait * 1000));
   constexpr std::chrono::milliseconds kSoon{1'000};
-  auto answer = service::await_answer(folder.path(), *id, std::min(limit, kSoon));
+  auto answer = service::await_answer(folder.path(), id, std::min(limit, kSoon));
   if (answer && !*answer) {
     const auto owner = journal::look_at_owner(folder.path(), std::chrono::milliseconds(3'000));
     if (owner.life == journal::Life::ended) {
@@ -101,7 +92,7 @@ int deliver(const service::RunFolder& folder, const service::Request& request, d
                            settings && settings->is_house() ? "serve" : "resume"));
       return kSucceeded;
     }
-    answer = service::await_answer(folder.path(), *id, limit);
+    answer = service::await_answer(folder.path(), id, limit);
   }
   if (!answer) {
     return report(answer.error());
@@ -164,10 +155,7 @@ int send(const Command& self, const Arguments& arguments) {
   }
   shown.add_options()("wait", po::value(&wait)->value_name("SECONDS"), "for the answer; 60 unless given")(
       "help,h", "show this text");
-  const auto values = read_command_line(self, arguments, shown, run.operands());
-  if (!values) {
-    return values.error();
-  }
+  const auto values = TRY_OR_TELL(read_command_line(self, arguments, shown, run.operands()));
   if (!is_stop && message.kind == Kind::heartbeat && message.token.empty() &&
       !variable("LOCKSTEP_HEARTBEAT_FD").empty()) {
     return beat(variable("LOCKSTEP_HEARTBEAT_FD"));
@@ -175,47 +163,27 @@ int send(const Command& self, const Arguments& arguments) {
   if (!is_stop && message.token.empty()) {
     return report({ErrorKind::usage, fmt::format("{0} needs --task-token TOKEN; `lockstep {0} --help`", self.name)});
   }
-  const auto named = run.is_named();
-  if (!named) {
-    return report(named.error());
-  }
+  const auto named = TRY_OR_TELL(run.is_named());
   // Within a job the run is the job's.
-  const std::string around = is_stop || *named ? "" : variable("LOCKSTEP_RUN_DIR");
-  const Result<std::string> chosen = around.empty() ? run.folder() : around;
-  if (!chosen) {
-    return report(chosen.error());
-  }
-  const std::string& folder_path = *chosen;
+  const std::string around = is_stop || named ? "" : variable("LOCKSTEP_RUN_DIR");
+  const auto folder_path = TRY_OR_TELL(around.empty() ? run.folder() : around);
   if (!(wait >= 0 && wait <= 1e6)) {
     return report({ErrorKind::usage, "--wait is a number of seconds from 0"});
   }
-  if (values->count("error") != 0) {
+  if (values.count("error") != 0) {
     message.error = error;
   }
-  if (values->count("cause") != 0) {
+  if (values.count("cause") != 0) {
     message.cause = cause;
   }
   if (sends_output) {
-    auto document = read_json_argument("--task-output", output);
-    if (!document) {
-      return report(document.error());
-    }
-    message.output = *std::move(document);
+    message.output = TRY_OR_TELL(read_json_argument("--task-output", output));
   }
-  const auto folder = service::RunFolder::existing(folder_path);
-  if (!folder) {
-    return report(folder.error());
-  }
-  const auto settings = folder->settings();
-  if (!settings) {
-    return report(settings.error());
-  }
-  const bool is_house = settings->is_house();
-  const auto finished = folder->finished();
-  if (!finished) {
-    return report(finished.error());
-  }
-  if (*finished) {
+  const auto folder = TRY_OR_TELL(service::RunFolder::existing(folder_path));
+  const auto settings = TRY_OR_TELL(folder.settings());
+  const bool is_house = settings.is_house();
+  const auto finished = TRY_OR_TELL(folder.finished());
+  if (finished) {
     if (!is_stop) {
       return tell_answer(service::to_text(service::reply_of(engine::Verdict::task_timed_out)));
     }
@@ -226,8 +194,8 @@ int send(const Command& self, const Arguments& arguments) {
       is_stop ? service::Request(service::Stop{execution.empty() ? std::nullopt : std::optional(execution),
                                                message.error, message.cause})
               : message;
-  return deliver(*folder, request, wait, [&]() -> std::optional<int> {
-    return is_stop && !is_house ? std::optional(stop_unowned(*folder)) : std::nullopt;
+  return deliver(folder, request, wait, [&]() -> std::optional<int> {
+    return is_stop && !is_house ? std::optional(stop_unowned(folder)) : std::nullopt;
   });
 }
 

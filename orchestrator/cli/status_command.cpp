@@ -38,22 +38,15 @@ int status(const Command& self, const Arguments& arguments) {
       ("json", po::bool_switch(&json), "one line of JSON")                                                      //
       ("watch", po::bool_switch(&watch), "again every two seconds, until the run is over or stops")             //
       ("help,h", "show this text");
-  const auto folder = read_run_line(self, arguments, options, run);
-  if (!folder) {
-    return folder.error();
-  }
+  const auto folder = TRY_OR_TELL(read_run_line(self, arguments, options, run));
   const bool clear = watch && !json && ::isatty(STDOUT_FILENO) != 0;
   while (true) {
-    const auto files = report::open_run_folder(*folder);
-    const auto status =
-        files ? report::read_status(*files, execution, service::SystemClock().now(), json ? kMostInJson : kMostInText)
-              : tl::unexpected<Error>(files.error());
-    if (!status) {
-      return report(status.error());
-    }
-    const std::vector<std::string> changes = changes_of(*folder, status->owner.life);
+    const auto files = TRY_OR_TELL(report::open_run_folder(folder));
+    const auto status = TRY_OR_TELL(
+        report::read_status(files, execution, service::SystemClock().now(), json ? kMostInJson : kMostInText));
+    const std::vector<std::string> changes = changes_of(folder, status.owner.life);
     std::cout << (clear ? "\x1b[H\x1b[2J" : "")
-              << (json ? report::status_json(*status) + "\n" : report::status_text(*status));
+              << (json ? report::status_json(status) + "\n" : report::status_text(status));
     if (json) {
       complain_each(changes);
     } else {
@@ -62,7 +55,7 @@ int status(const Command& self, const Arguments& arguments) {
       }
     }
     const int written = end_output();
-    if (written != kSucceeded || !watch || status->owner.life == journal::Life::ended) {
+    if (written != kSucceeded || !watch || status.owner.life == journal::Life::ended) {
       return written;
     }
     std::this_thread::sleep_for(kWatchTime);

@@ -18,9 +18,7 @@ int validate(const Command& self, const Arguments& arguments) {
       ("json", po::bool_switch(&options.json), "a JSON line per file, with all its diagnostics")        //
       ("type", po::value(&type)->value_name("TYPE")->default_value("STANDARD"), "STANDARD or EXPRESS")  //
       ("help,h", "show this text");
-  if (const auto line = read_command_line(self, arguments, shown, &options.files); !line) {
-    return line.error();
-  }
+  TRY_OR_TELL(read_command_line(self, arguments, shown, &options.files));
   if (options.files.empty()) {
     return report({ErrorKind::usage, "validate needs a definition; `lockstep validate --help`"});
   }
