@@ -24,7 +24,6 @@ tl::expected<Named, int> read_line(const Command& self, const Arguments& argumen
   po::options_description shown("options");
   run.add_to(shown);
   shown.add(options);
-  shown.add_options()("help,h", "show this text");
   if (const auto values = read_command_line(self, arguments, shown, run.operands()); !values) {
     return tl::unexpected(values.error());
   }
@@ -78,7 +77,6 @@ int list_activities(const Command& self, const Arguments& arguments) {
   RunChoice run;
   po::options_description options("options");
   run.add_to(options);
-  options.add_options()("help,h", "show this text");
   const auto folder = TRY_OR_TELL(read_run_line(self, arguments, options, run));
   const auto files = TRY_OR_TELL(report::open_run_folder(folder));
   return print(report::list_activities(files));

@@ -275,9 +275,8 @@ int activity_worker(const Command& self, const Arguments& arguments) {
       ("once", po::bool_switch(&once), "end after one task")                                                         //
       ("count", po::value(&wanted.count)->value_name("N"), "end after so many tasks")                                //
       ("grace", po::value(&grace)->value_name("SECONDS"),
-       "that a task has to end once this process is told to; 10 unless given")       //
-      ("quiet", po::bool_switch(&wanted.quiet), "say nothing on stderr but errors")  //
-      ("help,h", "show this text");
+       "that a task has to end once this process is told to; 10 unless given")  //
+      ("quiet", po::bool_switch(&wanted.quiet), "say nothing on stderr but errors");
   const auto separator = std::find(arguments.begin(), arguments.end(), "--");
   const auto values = TRY_OR_TELL(read_command_line(self, {arguments.begin(), separator}, shown, run.operands()));
   const auto activity = run.take_other();

@@ -53,7 +53,10 @@ Result<po::variables_map> parse_arguments(const Command& command, const Argument
 }
 
 std::optional<std::string> help_wanted(const Command& command, const Arguments& arguments,
-                                       const po::options_description& options) {
+                                       po::options_description& options) {
+  if (options.find_nothrow("help", false) == nullptr) {
+    options.add_options()("help,h", "show this text");
+  }
   for (const std::string& argument : arguments) {
     if (argument == "--help" || argument == "-h") {
       return help_text(command, options);
@@ -75,7 +78,7 @@ std::optional<std::string> help_wanted(const Command& command, const Arguments& 
 }
 
 tl::expected<po::variables_map, int> read_command_line(const Command& command, const Arguments& arguments,
-                                                       const po::options_description& options,
+                                                       po::options_description& options,
                                                        std::vector<std::string>* operands) {
   if (const auto help = help_wanted(command, arguments, options)) {
     std::cout << *help << std::flush;
@@ -129,7 +132,7 @@ Result<std::string> RunChoice::folder() const {
 }
 
 tl::expected<std::string, int> read_run_line(const Command& command, const Arguments& arguments,
-                                             const po::options_description& options, RunChoice& choice) {
+                                             po::options_description& options, RunChoice& choice) {
   if (const auto line = read_command_line(command, arguments, options, choice.operands()); !line) {
     return tl::unexpected(line.error());
   }

@@ -17,13 +17,14 @@ Result<boost::program_options::variables_map> parse_arguments(
     std::vector<std::string>* operands = nullptr);
 
 /// The command's help where `arguments` ask for it: --help (text), --help=man (a page for man), --help=bash and
-/// --help=zsh (what a completion needs of it).
+/// --help=zsh (what a completion needs of it). Adds --help itself to `options`, as the last, so that it comes ahead of
+/// parse_arguments().
 std::optional<std::string> help_wanted(const Command& command, const Arguments& arguments,
-                                       const boost::program_options::options_description& options);
+                                       boost::program_options::options_description& options);
 
 /// Both, for commands that need no ranks. The error is the exit status: help was printed, or the mistake was told.
 tl::expected<boost::program_options::variables_map, int> read_command_line(
-    const Command& command, const Arguments& arguments, const boost::program_options::options_description& options,
+    const Command& command, const Arguments& arguments, boost::program_options::options_description& options,
     std::vector<std::string>* operands = nullptr);
 
 /// The run that a command is about: `--dir RUN`, or RUN alone; where none is named the last one here.
@@ -46,7 +47,6 @@ class RunChoice {
 
 /// read_command_line() for a command about one run that takes nothing else: the run's folder, or the exit status.
 tl::expected<std::string, int> read_run_line(const Command& command, const Arguments& arguments,
-                                             const boost::program_options::options_description& options,
-                                             RunChoice& choice);
+                                             boost::program_options::options_description& options, RunChoice& choice);
 
 }  // namespace lockstep::cli

@@ -90,8 +90,7 @@ int explain(const Command& self, const Arguments& arguments) {
   run.add_to(options);
   options.add_options()                                                               //
       ("state", po::value(&choice.state)->value_name("NAME"), "tasks of this state")  //
-      ("item", po::value(&item)->value_name("N"), "tasks of this item of a Map")      //
-      ("help,h", "show this text");
+      ("item", po::value(&item)->value_name("N"), "tasks of this item of a Map");
   const auto values = TRY_OR_TELL(read_command_line(self, arguments, options, run.operands()));
   bool is_task = values.count("state") + values.count("item") > 0;
   if (values.count("item") != 0) {

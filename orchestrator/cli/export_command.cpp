@@ -82,11 +82,10 @@ int export_rows(const Command& self, const Arguments& arguments) {
   bool jsonl = false;
   po::options_description options("options");
   run.add_to(options);
-  options.add_options()                                                                                //
-      ("csv", po::bool_switch(&csv), "comma-separated values, with a header (default)")                //
-      ("jsonl", po::bool_switch(&jsonl), "a JSON object on each line")                                 //
-      ("output", po::value(&output)->value_name("FILE"), "write there instead of to standard output")  //
-      ("help,h", "show this text");
+  options.add_options()                                                                  //
+      ("csv", po::bool_switch(&csv), "comma-separated values, with a header (default)")  //
+      ("jsonl", po::bool_switch(&jsonl), "a JSON object on each line")                   //
+      ("output", po::value(&output)->value_name("FILE"), "write there instead of to standard output");
   const auto values = TRY_OR_TELL(read_command_line(self, arguments, options, run.operands()));
   if ((csv && jsonl) || (values.count("output") != 0 && output.empty())) {
     return report({ErrorKind::usage, csv && jsonl ? "export writes --csv or --jsonl, not both; `lockstep export --help`"

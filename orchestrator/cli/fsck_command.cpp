@@ -132,8 +132,7 @@ int fsck(const Command& self, const Arguments& arguments) {
   run.add_to(options);
   options.add_options()  //
       ("salvage", po::bool_switch(&with_salvage),
-       "make a damaged journal readable up to the first hole; what is beyond is moved aside, never deleted")  //
-      ("help,h", "show this text");
+       "make a damaged journal readable up to the first hole; what is beyond is moved aside, never deleted");
   const auto folder = TRY_OR_TELL(read_run_line(self, arguments, options, run));
   const auto status = run_fsck(folder, with_salvage);
   std::cout.flush();

@@ -68,8 +68,7 @@ int help(const Command& self, const Arguments& arguments) {
   options.add_options()                                       //
       ("man", po::bool_switch(&man), "as a page for man(1)")  //
       ("completion", po::value(&shell)->value_name("SHELL"),
-       "print what completes commands and options in a shell, bash or zsh")  //
-      ("help,h", "show this text");
+       "print what completes commands and options in a shell, bash or zsh");
   TRY_OR_TELL(read_command_line(self, arguments, options, &names));
   if (!shell.empty()) {
     return shell == "bash"  ? complete_bash()

@@ -38,8 +38,7 @@ int history(const Command& self, const Arguments& arguments) {
       ("state", po::value(&history.state)->value_name("S"),
        "only the events of this state and of what is inside it")                                 //
       ("json", po::bool_switch(&history.json), "the document that GetExecutionHistory answers")  //
-      ("reverse", po::bool_switch(&history.reverse), "newest first")                             //
-      ("help,h", "show this text");
+      ("reverse", po::bool_switch(&history.reverse), "newest first");
   const auto folder = TRY_OR_TELL(read_run_line(self, arguments, options, choice));
   suit_terminal(history);
   std::ios::sync_with_stdio(false);

@@ -71,7 +71,6 @@ int serve(const Command& self, const Arguments& arguments) {
   BucketOptions buckets;
   buckets.add_to(shown);
   options.add_to(shown);
-  shown.add_options()("help,h", "show this text");
   if (const auto help = help_wanted(self, arguments, shown)) {
     std::cout << *help << std::flush;
     return kSucceeded;
@@ -179,8 +178,7 @@ int start(const Command& self, const Arguments& arguments) {
       ("sync", po::bool_switch(&request.sync), "likewise, an EXPRESS one that is begun at most once");
   shown.add_options()("slots", po::value(&options.slots)->value_name("N"),
                       "tasks at the same time, where --wait holds the house open itself; a core each unless given")  //
-      ("quiet", po::bool_switch(&options.quiet), "say nothing on stderr but errors")                                 //
-      ("help,h", "show this text");
+      ("quiet", po::bool_switch(&options.quiet), "say nothing on stderr but errors");
   std::vector<std::string> definitions;
   const auto values = TRY_OR_TELL(read_command_line(self, arguments, shown, &definitions));
   TRY_OR_TELL(options.check(values));

@@ -33,8 +33,7 @@ int list(const Command& self, const Arguments& arguments) {
        "only such as are RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED")                    //
       ("max", po::value(&list.most)->value_name("N"), "at most so many; 100 unless given")     //
       ("token", po::value(&list.token)->value_name("T"), "go on where the list before ended")  //
-      ("json", po::bool_switch(&list.json), "the document that ListExecutions answers")        //
-      ("help,h", "show this text");
+      ("json", po::bool_switch(&list.json), "the document that ListExecutions answers");
   const auto folder = TRY_OR_TELL(read_run_line(self, arguments, options, choice));
   const auto wanted = status_named(status);
   if (!wanted || list.most == 0) {
@@ -58,9 +57,8 @@ int describe(const Command& self, const Arguments& arguments) {
   choice.add_to(options);
   options.add_options()  //
       ("execution", po::value(&execution)->value_name("N"),
-       "name, ARN or number; the run's own, or the newest, unless given")                               //
-      ("machine", po::value(&machine)->value_name("M"), "a state machine instead, by its name or ARN")  //
-      ("help,h", "show this text");
+       "name, ARN or number; the run's own, or the newest, unless given")  //
+      ("machine", po::value(&machine)->value_name("M"), "a state machine instead, by its name or ARN");
   const auto folder = TRY_OR_TELL(read_run_line(self, arguments, options, choice));
   if (!execution.empty() && !machine.empty()) {
     return report({ErrorKind::usage, "describe is told one thing: --execution N or --machine M"});

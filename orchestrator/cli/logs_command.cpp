@@ -145,12 +145,11 @@ int logs(const Command& self, const Arguments& arguments) {
   bool follow = false;
   po::options_description options("options");
   run.add_to(options);
-  options.add_options()                                                                                     //
-      ("state", po::value(&wanted.state)->value_name("NAME"), "only tasks of this state")                   //
-      ("item", po::value(&item)->value_name("N"), "only tasks of this item of a Map")                       //
-      ("failed", po::bool_switch(&wanted.failed), "only tasks that failed or timed out")                    //
-      ("follow,f", po::bool_switch(&follow), "go on with what is written, until the run is over or stops")  //
-      ("help,h", "show this text");
+  options.add_options()                                                                    //
+      ("state", po::value(&wanted.state)->value_name("NAME"), "only tasks of this state")  //
+      ("item", po::value(&item)->value_name("N"), "only tasks of this item of a Map")      //
+      ("failed", po::bool_switch(&wanted.failed), "only tasks that failed or timed out")   //
+      ("follow,f", po::bool_switch(&follow), "go on with what is written, until the run is over or stops");
   const auto values = TRY_OR_TELL(read_command_line(self, arguments, options, run.operands()));
   const auto folder = TRY_OR_TELL(run.folder());
   if (values.count("item") != 0) {

@@ -63,9 +63,8 @@ tl::expected<QueryOptions, int> parse_options(const Command& self, const Argumen
        "the input document, JSON; nothing (JSONata) or null unless given")                                       //
       ("bind", po::value(&options.bindings)->value_name("NAME=JSON"), "the variable $NAME; may be given again")  //
       ("level", po::value(&options.level)->value_name("LEVEL"),
-       "JSONata: suite (default, 2.2.2) or asl (as in state machines)")                            //
-      ("bench", po::value(&options.bench)->value_name("FILE"), "JSONata: time the cases of FILE")  //
-      ("help,h", "show this text");
+       "JSONata: suite (default, 2.2.2) or asl (as in state machines)")  //
+      ("bench", po::value(&options.bench)->value_name("FILE"), "JSONata: time the cases of FILE");
   if (const auto line = read_command_line(self, *rest, shown); !line) {
     return tl::unexpected(line.error());
   }

@@ -100,7 +100,6 @@ int go_on(const Command& self, const Arguments& arguments) {
   shown.add_options()("jobs", po::value(&given.jobs)->value_name("FILE"),
                       "what resources mean from here on; what the run has kept unless given");
   options.add_to(shown);
-  shown.add_options()("help,h", "show this text");
   if (const auto help = help_wanted(self, arguments, shown)) {
     std::cout << *help << std::flush;
     return kSucceeded;

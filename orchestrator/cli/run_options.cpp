@@ -43,7 +43,6 @@ void RunOptions::add_to(po::options_description& shown) {
       ("limits", po::value(&limits)->value_name("PROFILE"), "hpc (default), or aws for AWS's quotas");
   buckets.add_to(shown);
   owner.add_to(shown);
-  shown.add_options()("help,h", "show this text");
 }
 
 Result<void> RunOptions::read(const Command& command, const Arguments& arguments,

@@ -59,9 +59,8 @@ int runs(const Command& self, const Arguments& arguments) {
   std::vector<std::string> folders;
   bool json = false;
   po::options_description options("options");
-  options.add_options()                                                                      //
-      ("json", po::bool_switch(&json), "a JSON line per run: folder, state, progress, age")  //
-      ("help,h", "show this text");
+  options.add_options()  //
+      ("json", po::bool_switch(&json), "a JSON line per run: folder, state, progress, age");
   TRY_OR_TELL(read_command_line(self, arguments, options, &folders));
   if (folders.empty()) {
     folders.emplace_back(".");
@@ -123,8 +122,7 @@ int clean(const Command& self, const Arguments& arguments) {
   po::options_description options("options");
   options.add_options()                                                                           //
       ("all", po::bool_switch(&with_failed), "also runs that failed, timed out or were aborted")  //
-      ("dry-run", po::bool_switch(&only_say), "say what would be removed, without removing it")   //
-      ("help,h", "show this text");
+      ("dry-run", po::bool_switch(&only_say), "say what would be removed, without removing it");
   TRY_OR_TELL(read_command_line(self, arguments, options, &named));
   const bool chosen_here = named.empty();
   if (chosen_here) {

@@ -153,8 +153,7 @@ int send(const Command& self, const Arguments& arguments) {
     shown.add_options()("error", po::value(&error)->value_name("NAME"), "the error's name")(
         "cause", po::value(&cause)->value_name("TEXT"), "what it was");
   }
-  shown.add_options()("wait", po::value(&wait)->value_name("SECONDS"), "for the answer; 60 unless given")(
-      "help,h", "show this text");
+  shown.add_options()("wait", po::value(&wait)->value_name("SECONDS"), "for the answer; 60 unless given");
   const auto values = TRY_OR_TELL(read_command_line(self, arguments, shown, run.operands()));
   if (!is_stop && message.kind == Kind::heartbeat && message.token.empty() &&
       !variable("LOCKSTEP_HEARTBEAT_FD").empty()) {

@@ -36,8 +36,7 @@ int status(const Command& self, const Arguments& arguments) {
   options.add_options()                                                                                         //
       ("execution", po::value(&execution)->value_name("N"), "name, ARN or number; the run's own unless given")  //
       ("json", po::bool_switch(&json), "one line of JSON")                                                      //
-      ("watch", po::bool_switch(&watch), "again every two seconds, until the run is over or stops")             //
-      ("help,h", "show this text");
+      ("watch", po::bool_switch(&watch), "again every two seconds, until the run is over or stops");
   const auto folder = TRY_OR_TELL(read_run_line(self, arguments, options, run));
   const bool clear = watch && !json && ::isatty(STDOUT_FILENO) != 0;
   while (true) {

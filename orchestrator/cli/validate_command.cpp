@@ -14,10 +14,9 @@ int validate(const Command& self, const Arguments& arguments) {
   ValidateOptions options;
   std::string type;
   po::options_description shown("options");
-  shown.add_options()                                                                                   //
-      ("json", po::bool_switch(&options.json), "a JSON line per file, with all its diagnostics")        //
-      ("type", po::value(&type)->value_name("TYPE")->default_value("STANDARD"), "STANDARD or EXPRESS")  //
-      ("help,h", "show this text");
+  shown.add_options()                                                                             //
+      ("json", po::bool_switch(&options.json), "a JSON line per file, with all its diagnostics")  //
+      ("type", po::value(&type)->value_name("TYPE")->default_value("STANDARD"), "STANDARD or EXPRESS");
   TRY_OR_TELL(read_command_line(self, arguments, shown, &options.files));
   if (options.files.empty()) {
     return report({ErrorKind::usage, "validate needs a definition; `lockstep validate --help`"});
