@@ -7,6 +7,7 @@
 
 #include "mpi_worker/lockstep_plugin.h"
 #include "mpi_worker/printable.hpp"
+#include "value/utf8.hpp"
 
 namespace lockstep::worker {
 namespace {
@@ -48,8 +49,8 @@ static void fail_task(const lockstep_call* call, const char* error, const char* 
   const std::lock_guard lock(ongoing.mutex);
   ongoing.answer = {};
   ongoing.answer.failed = true;
-  ongoing.answer.error = error != nullptr && *error != '\0' ? to_utf8(error) : "States.TaskFailed";
-  ongoing.answer.cause = cause != nullptr ? to_utf8(cause) : "";
+  ongoing.answer.error = error != nullptr && *error != '\0' ? as_utf8(error) : "States.TaskFailed";
+  ongoing.answer.cause = cause != nullptr ? as_utf8(cause) : "";
 }
 }
 

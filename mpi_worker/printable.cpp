@@ -2,33 +2,10 @@
 
 #include <algorithm>
 
+#include "value/utf8.hpp"
+
 namespace lockstep::worker {
 namespace {
-
-/// Bytes of the UTF-8 character at the start of `bytes`; 0 where there is none.
-std::size_t character_size(std::string_view bytes) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
-  const unsigned char first = byte(0);
-  const std::size_t size = first < 0x80                    ? 1
-                           : first >= 0xc2 && first < 0xe0 ? 2
-                           : first >= 0xe0 && first < 0xf0 ? 3
-                           : first >= 0xf0 && first < 0xf5 ? 4
-                                                           : 0;
-  if (size == 0 || size > bytes.size()) {
-    return 0;
-  }
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xc0U) != 0x80) {
-      return 0;
-    }
-  }
-  const bool overlong = (first == 0xe0 && byte(1) < 0xa0) || (first == 0xf0 && byte(1) < 0x90);
-  const bool surrogate = first == 0xed && byte(1) >= 0xa0;
-  const bool beyond = first == 0xf4 && byte(1) >= 0x90;
-  return overlong || surrogate || beyond ? 0 : size;
-}
-
-constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 
 bool is_blank(std::string_view text) {
   return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
@@ -36,19 +13,8 @@ bool is_blank(std::string_view text) {
 
 }  // namespace
 
-std::string to_utf8(std::string_view bytes) {
-  std::string text;
-  text.reserve(bytes.size());
-  while (!bytes.empty()) {
-    const std::size_t size = character_size(bytes);
-    text += size == 0 ? kReplacement : bytes.substr(0, size);
-    bytes.remove_prefix(std::max<std::size_t>(size, 1));
-  }
-  return text;
-}
-
 std::string printable(std::string_view bytes) {
-  std::string text = to_utf8(bytes);
+  std::string text = as_utf8(bytes);
   std::replace_if(
       text.begin(), text.end(), [](unsigned char c) { return (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f; }, '?');
   return text;

@@ -7,10 +7,7 @@
 
 namespace lockstep::worker {
 
-/// `bytes` as UTF-8: what is not UTF-8 becomes U+FFFD.
-std::string to_utf8(std::string_view bytes);
-
-/// As to_utf8(), and control characters but tab and line feed become '?'.
+/// As as_utf8(), and control characters but tab and line feed become '?'.
 std::string printable(std::string_view bytes);
 
 /// The beginning of `bytes` on one line, at most about `limit` bytes, with "…" where there is more.

@@ -6,12 +6,12 @@ namespace lockstep::worker {
 namespace {
 
 TEST(Printable, WhatIsNoUtf8BecomesTheReplacementCharacter) {
-  EXPECT_EQ(to_utf8("a\xFFz"), "a\xEF\xBF\xBDz");
-  EXPECT_EQ(to_utf8("caf\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x98\x80"), "caf\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x98\x80");
-  EXPECT_EQ(to_utf8("\xC3"), "\xEF\xBF\xBD");                                                  // cut short
-  EXPECT_EQ(to_utf8("\xC0\xAF"), "\xEF\xBF\xBD\xEF\xBF\xBD");                                  // overlong
-  EXPECT_EQ(to_utf8("\xED\xA0\x80"), "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");                  // a surrogate
-  EXPECT_EQ(to_utf8("\xF4\x90\x80\x80"), "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");  // beyond U+10FFFF
+  EXPECT_EQ(printable("a\xFFz"), "a\xEF\xBF\xBDz");
+  EXPECT_EQ(printable("caf\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x98\x80"), "caf\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x98\x80");
+  EXPECT_EQ(printable("\xC3"), "\xEF\xBF\xBD");                                                  // cut short
+  EXPECT_EQ(printable("\xC0\xAF"), "\xEF\xBF\xBD\xEF\xBF\xBD");                                  // overlong
+  EXPECT_EQ(printable("\xED\xA0\x80"), "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");                  // a surrogate
+  EXPECT_EQ(printable("\xF4\x90\x80\x80"), "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");  // beyond U+10FFFF
 }
 
 TEST(Printable, ControlCharactersBecomeQuestionMarks) {

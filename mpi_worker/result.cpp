@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "mpi_worker/printable.hpp"
+#include "value/utf8.hpp"
 
 namespace lockstep::worker {
 namespace {
@@ -134,7 +135,7 @@ void conclude(work::StdoutMode mode, int wait_status, std::string& out, std::str
       conclude_json(out, err_tail, outcome);
       break;
     case work::StdoutMode::text:
-      outcome.result = Value::string(to_utf8(out));
+      outcome.result = Value::string(as_utf8(out));
       break;
     case work::StdoutMode::log:
       outcome.result = Value::from_checked_text(R"({"ExitCode":0})");

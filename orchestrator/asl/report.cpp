@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "value/nearest.hpp"
+#include "value/utf8.hpp"
 
 namespace lockstep::asl {
 
@@ -22,8 +23,7 @@ void add(std::vector<Diagnostic>& list, Severity severity, std::string_view code
 std::string shortened(std::string_view text, std::size_t most) {
   std::size_t characters = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool starts_character = (static_cast<unsigned char>(text[i]) & 0xC0U) != 0x80U;
-    if (starts_character && ++characters > most) {
+    if (starts_character(text[i]) && ++characters > most) {
       return std::string(text.substr(0, i)) + "…";
     }
   }

@@ -5,7 +5,7 @@
 
 #include "catalogue/names.hpp"
 #include "cli/command_line.hpp"
-#include "mpi_worker/printable.hpp"
+#include "value/utf8.hpp"
 
 namespace lockstep::cli {
 
@@ -80,7 +80,7 @@ Result<void> RunOptions::read(const Command& command, const Arguments& arguments
   if (name.size() > kLongestName) {
     return fail(ErrorKind::usage, "--name has at most 80 characters");
   }
-  if (worker::to_utf8(name) != name) {
+  if (!is_utf8(name)) {
     return fail(ErrorKind::usage, "--name is not UTF-8");
   }
   if (!std::all_of(name.begin(), name.end(), is_allowed_in_name)) {
@@ -93,12 +93,12 @@ Result<void> RunOptions::read(const Command& command, const Arguments& arguments
 
 std::string execution_name(const std::string& text) {
   std::string made;
-  for (const char c : worker::to_utf8(text)) {
+  for (const char c : as_utf8(text)) {
     if (made.size() < kLongestName) {
       made += is_allowed_in_name(c) ? c : '-';
     }
   }
-  while (!made.empty() && worker::to_utf8(made) != made) {
+  while (!made.empty() && !is_utf8(made)) {
     made.pop_back();  // half a character
   }
   return made.empty() ? "run" : made;
@@ -111,7 +111,7 @@ std::string stem_of(const std::string& path) {
       name = name.stem();
     }
   }
-  return name.empty() ? "machine" : worker::to_utf8(name.string());
+  return name.empty() ? "machine" : as_utf8(name.string());
 }
 
 }  // namespace lockstep::cli

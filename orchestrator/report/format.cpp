@@ -13,28 +13,6 @@ namespace {
 
 constexpr std::int64_t kMicrosPerMilli = 1'000;
 
-/// Bytes of the UTF-8 character at `at`; 0 where there is none.
-std::size_t character_length(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
-  const unsigned first = byte(at);
-  const std::size_t length = first < 0x80                    ? 1
-                             : first >= 0xC2 && first < 0xE0 ? 2
-                             : first >= 0xE0 && first < 0xF0 ? 3
-                             : first >= 0xF0 && first < 0xF5 ? 4
-                                                             : 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(at + i) & 0xC0U) != 0x80U) {
-      return 0;
-    }
-  }
-  // Surrogates, overlong forms and what is beyond Unicode.
-  if ((first == 0xE0 && byte(at + 1) < 0xA0) || (first == 0xED && byte(at + 1) >= 0xA0) ||
-      (first == 0xF0 && byte(at + 1) < 0x90) || (first == 0xF4 && byte(at + 1) >= 0x90)) {
-    return 0;
-  }
-  return length;
-}
-
 }  // namespace
 
 std::string local_time(Timestamp time) {
@@ -107,7 +85,7 @@ std::string one_line(std::string_view text, std::size_t limit) {
   std::string line;
   std::size_t characters = 0;
   for (std::size_t at = 0; at < text.size();) {
-    const std::size_t length = character_length(text, at);
+    const std::size_t length = character_length(text.substr(at));
     const auto first = static_cast<unsigned char>(text[at]);
     // DEL, and the second block of control characters: U+0080 to U+009F.
     const bool control = first < ' ' || first == 0x7F ||

@@ -5,6 +5,7 @@
 #include "value/builder.hpp"
 #include "value/text.hpp"
 #include "value/tree.hpp"
+#include "value/utf8.hpp"
 
 namespace lockstep {
 
@@ -187,26 +188,7 @@ class Parser {
         at_ = back;
       }
     }
-    return append_utf8(out, c);
-  }
-
-  static char* append_utf8(char* out, std::uint32_t c) {
-    if (c < 0x80) {
-      *out++ = static_cast<char>(c);
-    } else if (c < 0x800) {
-      *out++ = static_cast<char>(0xC0 | (c >> 6));
-      *out++ = static_cast<char>(0x80 | (c & 0x3F));
-    } else if (c < 0x10000) {
-      *out++ = static_cast<char>(0xE0 | (c >> 12));
-      *out++ = static_cast<char>(0x80 | ((c >> 6) & 0x3F));
-      *out++ = static_cast<char>(0x80 | (c & 0x3F));
-    } else {
-      *out++ = static_cast<char>(0xF0 | (c >> 18));
-      *out++ = static_cast<char>(0x80 | ((c >> 12) & 0x3F));
-      *out++ = static_cast<char>(0x80 | ((c >> 6) & 0x3F));
-      *out++ = static_cast<char>(0x80 | (c & 0x3F));
-    }
-    return out;
+    return put_utf8(out, c);
   }
 
   const char* at_;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -25,5 +26,29 @@ std::size_t character_length(std::string_view text);
 bool is_utf8(std::string_view text);
 /// `text` with every byte that is not UTF-8 replaced by U+FFFD.
 std::string as_utf8(std::string_view text);
+
+/// Writes the character to `out`, in up to four bytes; where it ends. Of a surrogate, too (WTF-8).
+inline char* put_utf8(char* out, std::uint32_t c) {
+  if (c < 0x80) {
+    *out++ = static_cast<char>(c);
+  } else if (c < 0x800) {
+    *out++ = static_cast<char>(0xC0 | (c >> 6));
+    *out++ = static_cast<char>(0x80 | (c & 0x3F));
+  } else if (c < 0x10000) {
+    *out++ = static_cast<char>(0xE0 | (c >> 12));
+    *out++ = static_cast<char>(0x80 | ((c >> 6) & 0x3F));
+    *out++ = static_cast<char>(0x80 | (c & 0x3F));
+  } else {
+    *out++ = static_cast<char>(0xF0 | (c >> 18));
+    *out++ = static_cast<char>(0x80 | ((c >> 12) & 0x3F));
+    *out++ = static_cast<char>(0x80 | ((c >> 6) & 0x3F));
+    *out++ = static_cast<char>(0x80 | (c & 0x3F));
+  }
+  return out;
+}
+inline void append_utf8(std::string& out, std::uint32_t c) {
+  char bytes[4];
+  out.append(bytes, put_utf8(bytes, c));
+}
 
 }  // namespace lockstep

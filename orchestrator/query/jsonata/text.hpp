@@ -20,7 +20,6 @@ inline std::size_t utf8_length(char first) {
 
 /// The character at `text[at]`, which must be the first byte of one; moves `at` behind it.
 std::uint32_t next_code_point(std::string_view text, std::size_t& at);
-void append_utf8(std::string& out, std::uint32_t code_point);
 /// Appends one UTF-16 unit; a low surrogate after a high one makes one character of both.
 void append_utf16_unit(std::string& out, unsigned unit);
 /// Appends `text`; joins surrogates at the seam.
