@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "mpi_worker/pipe.hpp"
+
 namespace lockstep::worker {
 namespace {
 
@@ -20,12 +22,8 @@ constexpr std::chrono::milliseconds kEndTime{5000};
 /// A file in memory; its descriptor, or nothing (errno).
 Descriptor file_of(std::string_view text) {
   Descriptor file(memfd_create("lockstep", MFD_CLOEXEC));
-  while (file && !text.empty()) {
-    const ssize_t written = write(file.get(), text.data(), text.size());
-    if (written < 0 && errno != EINTR) {
-      return {};
-    }
-    text.remove_prefix(written < 0 ? 0 : static_cast<std::size_t>(written));
+  if (file && write_all(file.get(), text) != 0) {
+    return {};
   }
   return file;
 }

@@ -1,6 +1,7 @@
 // Pipes to a process: ours do not block, and are read and written piece by piece.
 #pragma once
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <array>
@@ -36,14 +37,18 @@ void read_pipe(Descriptor& from, Take take) {
   }
 }
 
-/// All of `text`, however long it takes, to one that may block: 0, or errno.
-inline int write_all(int fd, std::string_view text) {
+/// All of `text`, however long it takes, to one that may block: 0, or errno. `waits`: to one that does not block, too.
+inline int write_all(int fd, std::string_view text, bool waits = false) {
   while (!text.empty()) {
     const ssize_t written = write(fd, text.data(), text.size());
-    if (written < 0 && errno != EINTR) {
+    if (written >= 0) {
+      text.remove_prefix(static_cast<std::size_t>(written));
+    } else if (waits && errno == EAGAIN) {
+      pollfd room = {fd, POLLOUT, 0};
+      poll(&room, 1, -1);
+    } else if (errno != EINTR) {
       return errno;
     }
-    text.remove_prefix(written < 0 ? 0 : static_cast<std::size_t>(written));
   }
   return 0;
 }

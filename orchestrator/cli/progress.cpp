@@ -3,13 +3,13 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 
 #include "cli/slurm.hpp"
 #include "fleet/local_fleet.hpp"
 #include "mpi_worker/blocked_signals.hpp"
+#include "mpi_worker/pipe.hpp"
 #include "report/format.hpp"
 #include "service/clock.hpp"
 
@@ -27,17 +27,8 @@ Timestamp now() {
   return service::SystemClock().now();
 }
 
-void write_all(std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
-    if (written < 0 && errno == EINTR) {
-      continue;
-    }
-    if (written <= 0) {
-      return;  // there is nobody left to tell
-    }
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
+void put(std::string_view text) {
+  static_cast<void>(worker::write_all(STDERR_FILENO, text));  // or there is nobody left to tell
 }
 
 }  // namespace
@@ -77,7 +68,7 @@ void Progress::stop() {
   show();
   const std::lock_guard lock(screen_mutex_);
   if (!drawn_.empty()) {
-    write_all(take_frame_away(terminal_->size()));
+    put(take_frame_away(terminal_->size()));
   }
   set_screen(nullptr);
 }
@@ -163,13 +154,13 @@ void Progress::draw(const std::vector<std::string>& notices, const std::vector<s
     text += line + '\n';
     drawn_.push_back(report::width(line));
   }
-  write_all(text);
+  put(text);
 }
 
 void Progress::write(std::string_view lines) {
   const std::lock_guard lock(screen_mutex_);
   std::string text = drawn_.empty() ? "" : take_frame_away(terminal_->size());
-  write_all(text += lines);
+  put(text += lines);
 }
 
 std::vector<std::string> Progress::summary(report::SummaryFacts facts) const {

@@ -6,28 +6,10 @@
 
 #include <array>
 #include <cerrno>
-#include <string_view>
+
+#include "mpi_worker/pipe.hpp"
 
 namespace lockstep::fleet {
-namespace {
-
-/// 0, or errno.
-int write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(fd, bytes.data(), bytes.size());
-    if (written >= 0) {
-      bytes.remove_prefix(static_cast<std::size_t>(written));
-    } else if (errno == EAGAIN) {
-      pollfd room = {fd, POLLOUT, 0};
-      poll(&room, 1, -1);
-    } else if (errno != EINTR) {
-      return errno;
-    }
-  }
-  return 0;
-}
-
-}  // namespace
 
 Relay::Relay() {
   int ends[2] = {-1, -1};
@@ -65,7 +47,7 @@ bool Relay::copy() {
       return size < 0 && errno == EAGAIN;
     }
     if (failure_ == 0) {
-      failure_ = write_all(STDOUT_FILENO, {block.data(), static_cast<std::size_t>(size)});
+      failure_ = worker::write_all(STDOUT_FILENO, {block.data(), static_cast<std::size_t>(size)}, true);
     }
   }
 }
