@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "query/digest.hpp"
 #include "query/intrinsics/functions.hpp"
 #include "value/utf8.hpp"
 #include "value/uuid.hpp"
@@ -10,13 +11,6 @@
 namespace lockstep::intrinsics {
 
 namespace {
-
-struct DigestName {
-  std::string_view name;
-  const EVP_MD* (*digest)();
-};
-constexpr std::array<DigestName, 5> kDigests{
-    {{"MD5", EVP_md5}, {"SHA-1", EVP_sha1}, {"SHA-256", EVP_sha256}, {"SHA-384", EVP_sha384}, {"SHA-512", EVP_sha512}}};
 
 std::string too_long() {
   return fmt::format("the data must not have more than {} characters", kMaxCharacters);
@@ -78,10 +72,8 @@ Outcome base64_decode(const Invocation& invocation) {
 Outcome hash(const Invocation& invocation) {
   const Node& data = invocation.arguments[0].node();
   const Node& algorithm = invocation.arguments[1].node();
-  const auto* const known = std::find_if(kDigests.begin(), kDigests.end(), [&](const DigestName& candidate) {
-    return algorithm.is_string() && candidate.name == algorithm.as_string();
-  });
-  if (known == kDigests.end()) {
+  const EVP_MD* known = algorithm.is_string() ? query::digest_named(algorithm.as_string()) : nullptr;
+  if (known == nullptr) {
     return wrong("the algorithm must be one of MD5, SHA-1, SHA-256, SHA-384, SHA-512");
   }
   if (data.text_size() > kMaxCharacters * 6 + 2) {
@@ -96,12 +88,11 @@ Outcome hash(const Invocation& invocation) {
   if (count_characters(text) > kMaxCharacters) {
     return wrong(too_long());
   }
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned size = 0;
-  if (EVP_Digest(text.data(), text.size(), digest.data(), &size, known->digest(), nullptr) != 1) {
-    return wrong(fmt::format("{} is not available here", known->name));
+  const std::string hex = query::hex_digest(known, text);
+  if (hex.empty()) {
+    return wrong(fmt::format("{} is not available here", algorithm.as_string()));
   }
-  return Value::string(fmt::format("{:02x}", fmt::join(digest.begin(), digest.begin() + size, "")));
+  return Value::string(hex);
 }
 
 Outcome uuid(const Invocation& invocation) {

@@ -1,8 +1,7 @@
 // The functions that Step Functions adds: $partition $range $hash $random $uuid $parse (jsonata.md 6.3).
-#include <openssl/evp.h>
-
 #include <cmath>
 
+#include "query/digest.hpp"
 #include "query/jsonata/evaluator.hpp"
 #include "query/jsonata/text.hpp"
 #include "value/uuid.hpp"
@@ -188,24 +187,13 @@ Item hash(Evaluator& e, const Arguments& a) {
     return {};
   }
   const std::string_view name = a[1].as_string();
-  const EVP_MD* algorithm = name == "MD5"       ? EVP_md5()
-                            : name == "SHA-1"   ? EVP_sha1()
-                            : name == "SHA-256" ? EVP_sha256()
-                            : name == "SHA-384" ? EVP_sha384()
-                            : name == "SHA-512" ? EVP_sha512()
-                                                : nullptr;
+  const EVP_MD* algorithm = query::digest_named(name);
   if (algorithm == nullptr) {
     fail_with("Unsupported hash algorithm: " + std::string(name));
   }
-  const std::string_view data = a[0].as_string();
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned size = 0;
-  if (EVP_Digest(data.data(), data.size(), digest, &size, algorithm, nullptr) != 1) {
+  const std::string hex = query::hex_digest(algorithm, a[0].as_string());
+  if (hex.empty()) {
     fail_with("Hash algorithm is not available: " + std::string(name));
-  }
-  std::string hex;
-  for (unsigned i = 0; i < size; ++i) {
-    hex += fmt::format("{:02x}", digest[i]);
   }
   return e.make_string(hex, true);
 }
