@@ -1,7 +1,6 @@
 #include "mpi_worker/spool_record.hpp"
 
-#include <charconv>
-
+#include "value/number.hpp"
 #include "work/fields.hpp"
 
 namespace lockstep::worker {
@@ -43,12 +42,6 @@ std::optional<SpoolRecord> record_of(engine::Event event) {
     return std::nullopt;
   }
   return record;
-}
-
-template <class T>
-bool read_number(std::string_view text, T& number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size();
 }
 
 }  // namespace
@@ -107,8 +100,8 @@ std::optional<SpoolName> parse_spool_name(std::string_view name) {
   const std::size_t dot = name.find(kEpoch);
   SpoolName parsed;
   if (!name.starts_with(kRank) || dot == std::string_view::npos ||
-      !read_number(name.substr(kRank.size(), dot - kRank.size()), parsed.rank) ||
-      !read_number(name.substr(dot + kEpoch.size()), parsed.epoch)) {
+      !parse_whole(name.substr(kRank.size(), dot - kRank.size()), parsed.rank) ||
+      !parse_whole(name.substr(dot + kEpoch.size()), parsed.epoch)) {
     return std::nullopt;
   }
   return parsed;

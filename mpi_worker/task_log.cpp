@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 
 #include "journal/files.hpp"
@@ -14,6 +13,7 @@
 #include "mpi_worker/printable.hpp"
 #include "mpi_worker/result.hpp"
 #include "mpi_worker/tell.hpp"
+#include "value/number.hpp"
 
 namespace lockstep::worker {
 namespace {
@@ -160,9 +160,7 @@ std::optional<LogHeader> parse_log_header(std::string_view line) {
   if (const std::size_t item = execution->rfind(" item "); item != std::string_view::npos) {
     constexpr std::size_t kKey = 6;
     std::int64_t number = 0;
-    const std::string_view digits = execution->substr(item + kKey);
-    const auto [end, wrong] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-    if (wrong != std::errc() || end != digits.data() + digits.size()) {
+    if (!parse_whole(execution->substr(item + kKey), number)) {
       return std::nullopt;
     }
     header.item = number;

@@ -1,5 +1,4 @@
 // `lockstep explain`: what a run is doing or why it does nothing; what one task has been through.
-#include <charconv>
 #include <iostream>
 
 #include "cli/command_line.hpp"
@@ -8,6 +7,7 @@
 #include "report/explain_run.hpp"
 #include "service/clock.hpp"
 #include "value/nearest.hpp"
+#include "value/number.hpp"
 
 namespace lockstep::cli {
 
@@ -17,12 +17,6 @@ namespace {
 
 constexpr std::size_t kMostNamed = 5;
 constexpr std::size_t kMostStories = 20;
-
-template <class Number>
-bool read_number(std::string_view text, Number& number) {
-  const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return wrong == std::errc() && end == text.data() + text.size();
-}
 
 /// TASK: "Measure[17]", as status and progress name it (also "Survey/Measure[17]"), a state's name, or a dispatch
 /// "1-4294967297-1" as the logs name it.
@@ -36,7 +30,7 @@ Result<report::TaskChoice> parse_task(const std::string& task) {
   if (text.ends_with(']')) {
     const std::size_t open = text.rfind('[');
     std::uint32_t item = 0;
-    if (open == std::string_view::npos || !read_number(text.substr(open + 1, text.size() - open - 2), item)) {
+    if (open == std::string_view::npos || !parse_whole(text.substr(open + 1, text.size() - open - 2), item)) {
       return fail(ErrorKind::usage, fmt::format("'{}' is no task: as in Measure[17]", task));
     }
     choice.item = item;

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "mpi_worker/protocol.hpp"
+#include "value/number.hpp"
 
 namespace lockstep::cli {
 
@@ -40,8 +41,7 @@ Result<void> OwnerOptions::check(const po::variables_map& given) const {
   }
   if (!ranks.empty() && ranks != "all") {
     unsigned count = 0;
-    const auto [end, problem] = std::from_chars(ranks.data(), ranks.data() + ranks.size(), count);
-    if (problem != std::errc() || end != ranks.data() + ranks.size() || count < 1 || count > 1'000'000) {
+    if (!parse_whole(ranks, count) || count < 1 || count > 1'000'000) {
       return fail(ErrorKind::usage, fmt::format("--ranks is a number from 1 or all, not '{}'", ranks));
     }
   }

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
@@ -16,6 +15,7 @@
 #include "cli/json_argument.hpp"
 #include "fleet/local_fleet.hpp"
 #include "service/mailbox.hpp"
+#include "value/number.hpp"
 
 namespace lockstep::cli {
 
@@ -39,9 +39,7 @@ std::string variable(const char* name) {
 /// A job without a token beats through the descriptor that it has inherited.
 int beat(const std::string& descriptor) {
   int fd = -1;
-  const char* const end = descriptor.data() + descriptor.size();
-  const auto read = std::from_chars(descriptor.data(), end, fd);
-  if (read.ec != std::errc() || read.ptr != end || ::write(fd, "\n", 1) != 1) {
+  if (!parse_whole(descriptor, fd) || ::write(fd, "\n", 1) != 1) {
     return report({ErrorKind::io, fmt::format("cannot beat through LOCKSTEP_HEARTBEAT_FD={}", descriptor)});
   }
   return kSucceeded;

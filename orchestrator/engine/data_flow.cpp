@@ -1,9 +1,9 @@
 // The data flow of a state: asl.md section 4 for JSONPath states, section 5 for JSONata states.
 #include <algorithm>
-#include <charconv>
 
 #include "engine/decider.hpp"
 #include "engine/environment.hpp"
+#include "value/number.hpp"
 
 namespace lockstep::engine {
 
@@ -20,9 +20,7 @@ std::optional<std::int64_t> as_whole_number(const Node& node, bool by_path) {
   if (text.size() > 1 && text[0] == '+' && text[1] != '-') {
     text.remove_prefix(1);
   }
-  std::int64_t whole = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), whole);
-  return problem == std::errc() && end == text.data() + text.size() ? std::optional(whole) : std::nullopt;
+  return parse_whole<std::int64_t>(text);
 }
 
 std::optional<Value> Decider::effective_input(const Execution& execution, const Strand& strand,

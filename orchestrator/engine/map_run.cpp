@@ -2,10 +2,10 @@
 #include "engine/map_run.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 #include "engine/decider.hpp"
 #include "value/builder.hpp"
+#include "value/number.hpp"
 #include "value/random.hpp"
 #include "value/uuid.hpp"
 
@@ -21,10 +21,7 @@ std::optional<double> as_fraction(const Node& node, bool by_path) {
   if (!by_path || !node.is_string()) {
     return std::nullopt;
   }
-  const std::string_view text = node.as_string();
-  double number = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return problem == std::errc() && end == text.data() + text.size() ? std::optional(number) : std::nullopt;
+  return parse_whole<double>(node.as_string());
 }
 
 /// `arn:…:stateMachine:MACHINE` as `arn:…:mapRun:MACHINE/LABEL:UUID`. A child's machine has a label already, which is

@@ -1,8 +1,7 @@
 #include "journal/journal_folder.hpp"
 
-#include <charconv>
-
 #include "journal/format.hpp"
+#include "value/number.hpp"
 
 namespace lockstep::journal {
 
@@ -14,13 +13,7 @@ std::optional<std::uint64_t> number_in(std::string_view name, std::string_view p
   if (!name.starts_with(prefix) || !name.ends_with(end_of_name) || name.size() <= prefix.size() + end_of_name.size()) {
     return std::nullopt;
   }
-  const std::string_view digits = name.substr(prefix.size(), name.size() - prefix.size() - end_of_name.size());
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  if (error != std::errc() || end != digits.data() + digits.size()) {
-    return std::nullopt;
-  }
-  return number;
+  return parse_whole<std::uint64_t>(name.substr(prefix.size(), name.size() - prefix.size() - end_of_name.size()));
 }
 
 }  // namespace

@@ -5,13 +5,13 @@
 
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <csignal>
 #include <cstdlib>
 
 #include "journal/files.hpp"
 #include "journal/lease.hpp"
 #include "value/descriptor.hpp"
+#include "value/number.hpp"
 
 namespace lockstep::journal {
 
@@ -26,12 +26,6 @@ std::string read_text(const std::string& path) {
   std::array<std::byte, 4096> bytes{};
   const auto got = (*file)->read(bytes, 0);
   return got ? std::string(reinterpret_cast<const char*>(bytes.data()), *got) : "";
-}
-
-template <class Number>
-bool parse_number(std::string_view text, Number& number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size();
 }
 
 std::string environment(const char* name) {
@@ -70,7 +64,7 @@ std::uint64_t process_start_time(std::int64_t pid) {
     return 0;
   }
   std::uint64_t ticks = 0;
-  parse_number(std::string_view(stat).substr(at, stat.find(' ', at) - at), ticks);
+  parse_whole(std::string_view(stat).substr(at, stat.find(' ', at) - at), ticks);
   return ticks;
 }
 
@@ -119,7 +113,7 @@ std::optional<Owner> parse_owner(const std::string& text) {
     int flag = 0;
     bool good = true;
     if (name == "epoch") {
-      good = parse_number(value, owner.epoch);
+      good = parse_whole(value, owner.epoch);
     } else if (name == "host") {
       owner.host = value;
     } else if (name == "boot_id") {
@@ -127,22 +121,22 @@ std::optional<Owner> parse_owner(const std::string& text) {
     } else if (name == "pid_namespace") {
       owner.pid_namespace = value;
     } else if (name == "pid") {
-      good = parse_number(value, owner.pid);
+      good = parse_whole(value, owner.pid);
     } else if (name == "start_time") {
-      good = parse_number(value, owner.start_time);
+      good = parse_whole(value, owner.start_time);
     } else if (name == "token") {
       owner.token = value;
     } else if (name == "slurm_job") {
       owner.slurm_job = value;
     } else if (name == "slurm_restart") {
-      good = parse_number(value, owner.slurm_restart);
+      good = parse_whole(value, owner.slurm_restart);
     } else if (name == "counter") {
-      good = parse_number(value, owner.counter);
+      good = parse_whole(value, owner.counter);
     } else if (name == "has_journal") {
-      good = parse_number(value, flag);
+      good = parse_whole(value, flag);
       owner.has_journal = flag != 0;
     } else if (name == "released") {
-      good = parse_number(value, flag);
+      good = parse_whole(value, flag);
       owner.released = flag != 0;
     }
     if (!good) {
@@ -166,7 +160,7 @@ Owner this_process() {
   owner.pid = ::getpid();
   owner.start_time = process_start_time(owner.pid);
   owner.slurm_job = environment("SLURM_JOB_ID");
-  parse_number(environment("SLURM_RESTART_COUNT"), owner.slurm_restart);
+  parse_whole(environment("SLURM_RESTART_COUNT"), owner.slurm_restart);
   return owner;
 }
 

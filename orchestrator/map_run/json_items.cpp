@@ -1,10 +1,9 @@
 #include <fmt/format.h>
 
-#include <charconv>
-
 #include "map_run/json_cursor.hpp"
 #include "map_run/json_pointer.hpp"
 #include "map_run/readers.hpp"
+#include "value/number.hpp"
 
 namespace lockstep::map_run {
 
@@ -83,8 +82,7 @@ class JsonItems final : public TextItems {
     const int c = TRY(cursor_.peek());
     std::uint64_t index = 0;
     if (c == '[') {
-      const auto [end, code] = std::from_chars(token.data(), token.data() + token.size(), index);
-      if (code != std::errc() || end != token.data() + token.size() || (token.size() > 1 && token[0] == '0')) {
+      if (!parse_whole(token, index) || (token.size() > 1 && token[0] == '0')) {
         return false;
       }
     } else if (c != '{') {

@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <optional>
 #include <utility>
 
 #include "map_run/result_table.hpp"
+#include "value/number.hpp"
 
 namespace lockstep::map_run {
 
@@ -39,9 +39,7 @@ std::optional<Name> parse_name(std::string_view text, std::string_view kind, std
     return std::nullopt;
   }
   text.remove_suffix(suffix.size());
-  const char* const behind = text.data() + text.size();
-  const auto [end, problem] = std::from_chars(text.data(), behind, name.number);
-  return problem == std::errc() && end == behind ? std::optional(name) : std::nullopt;
+  return parse_whole(text, name.number) ? std::optional(name) : std::nullopt;
 }
 
 }  // namespace

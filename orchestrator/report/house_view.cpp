@@ -1,9 +1,8 @@
 #include "report/house_view.hpp"
 
-#include <charconv>
-
 #include "catalogue/names.hpp"
 #include "catalogue/view.hpp"
+#include "value/number.hpp"
 
 namespace lockstep::report {
 
@@ -29,8 +28,7 @@ std::optional<catalogue::ExecutionEntry> find_entry(const catalogue::Catalogue& 
   const auto name = catalogue::parse_execution_arn(wanted);
   auto found = name ? index.find(name->machine_arn, name->name) : index.find_named(wanted);
   std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(wanted.data(), wanted.data() + wanted.size(), number);
-  if (found && !*found && error == std::errc() && end == wanted.data() + wanted.size()) {
+  if (found && !*found && parse_whole(wanted, number)) {
     found = index.find(engine::ExecutionId{number});
   }
   return found ? std::move(*found) : std::nullopt;

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -16,6 +15,7 @@
 #include "journal/files.hpp"
 #include "service/files.hpp"
 #include "value/node.hpp"
+#include "value/number.hpp"
 #include "value/shell.hpp"
 
 namespace lockstep::service {
@@ -81,9 +81,8 @@ std::string RunFolder::choose(const std::string& definition_path, const std::str
       continue;
     }
     std::uint64_t number = 0;
-    const char* const begin = other.data() + prefix.size();
-    const char* const stop = other.data() + other.size() - kSuffix.size();
-    if (const auto read = std::from_chars(begin, stop, number); read.ec == std::errc() && read.ptr == stop) {
+    const std::size_t digits = other.size() - prefix.size() - kSuffix.size();
+    if (parse_whole(std::string_view(other).substr(prefix.size(), digits), number)) {
       last = std::max(last, number);
     }
   }

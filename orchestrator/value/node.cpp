@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "value/number.hpp"
 #include "value/quote.hpp"
 #include "value/text.hpp"
 
@@ -387,8 +388,7 @@ bool parse_plain_integer(std::string_view text, std::int64_t& value) {
   if (digits == 0 || digits > 19 || (text[text.size() - digits] == '0' && text.size() > 1)) {
     return false;
   }
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size();
+  return parse_whole(text, value);
 }
 
 double parse_double(std::string_view number) {

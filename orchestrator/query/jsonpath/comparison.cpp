@@ -1,8 +1,8 @@
 // How a filter compares two values.
 #include <algorithm>
-#include <charconv>
 
 #include "query/jsonpath/condition.hpp"
+#include "value/number.hpp"
 #include "value/utf8.hpp"
 
 namespace lockstep::jsonpath {
@@ -40,10 +40,7 @@ bool loosely_equal(const Node* left, const Node* right) {
     return false;
   }
   if (left->is_number() && right->is_string()) {
-    const std::string_view text = right->as_string();
-    double number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    return !text.empty() && error == std::errc() && end == text.data() + text.size() && number == left->as_double();
+    return parse_whole<double>(right->as_string()) == left->as_double();
   }
   if (left->is_string() && right->is_number()) {
     std::string text;

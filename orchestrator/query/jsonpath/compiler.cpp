@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "query/jsonpath/condition.hpp"
+#include "value/number.hpp"
 
 namespace lockstep::jsonpath {
 
@@ -37,11 +37,6 @@ constexpr std::array<FunctionName, 13> kFunctions{{{"length", FunctionKind::leng
 std::string_view trim(std::string_view text) {
   const auto first = text.find_first_not_of(' ');
   return first == std::string_view::npos ? "" : text.substr(first, text.find_last_not_of(' ') - first + 1);
-}
-
-bool read_int(std::string_view text, std::int32_t& value) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size();
 }
 
 class Compiler {
@@ -279,7 +274,7 @@ class Compiler {
       if (number.empty()) {
         continue;
       }
-      if (!read_int(number, value)) {
+      if (!parse_whole(number, value)) {
         fail(fmt::format("For input string: \"{}\"", number), at_);
         return;
       }
@@ -298,7 +293,7 @@ class Compiler {
       const std::size_t comma = inside.find(',');
       const std::string_view number = trim(inside.substr(0, comma));
       std::int32_t value = 0;
-      if (!read_int(number, value)) {
+      if (!parse_whole(number, value)) {
         fail(fmt::format("Failed to parse token in ArrayIndexOperation: {}", number), at_);
         return;
       }

@@ -1,10 +1,10 @@
 #include "query/jsonpath/condition.hpp"
 
 #include <array>
-#include <charconv>
 
 #include "query/jsonpath/compiler.hpp"
 #include "value/builder.hpp"
+#include "value/number.hpp"
 
 namespace lockstep::jsonpath {
 
@@ -322,13 +322,11 @@ class Parser {
     std::string_view number = text_.substr(begin, at_ - begin);
     std::int64_t whole = 0;
     double real = 0;
-    const char* const end = number.data() + number.size();
-    if (const auto read = std::from_chars(number.data(), end, whole); read.ec == std::errc() && read.ptr == end) {
+    if (parse_whole(number, whole)) {
       operand.literal = Value::integer(whole);
       return true;
     }
-    const auto read = std::from_chars(number.data(), end, real);
-    if (read.ec != std::errc() || read.ptr != end) {
+    if (!parse_whole(number, real)) {
       at_ = begin;
       return fail_here();
     }
