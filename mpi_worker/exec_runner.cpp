@@ -141,16 +141,6 @@ void Runner::cancel(const DispatchId& id) {
   }
 }
 
-std::vector<DispatchId> Runner::take_back(std::size_t most) {
-  std::vector<DispatchId> ids;
-  while (ids.size() < most && !queue_.empty()) {
-    ids.push_back(queue_.back().id);
-    queue_.pop_back();
-  }
-  std::reverse(ids.begin(), ids.end());
-  return ids;
-}
-
 void Runner::cancel_all() {
   std::vector<DispatchId> ids;
   for (const Task& task : queue_) {

@@ -1,8 +1,10 @@
 // What runs a rank's tasks, as its loop sees it.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <deque>
 #include <vector>
 
 #include "mpi_worker/begun.hpp"
@@ -60,6 +62,16 @@ class TaskRunner {
 
  protected:
   TaskRunner() = default;
+  /// take_back() of those that wait in `queue`.
+  static std::vector<DispatchId> take_from(std::deque<Task>& queue, std::size_t most) {
+    std::vector<DispatchId> ids;
+    while (ids.size() < most && !queue.empty()) {
+      ids.push_back(queue.back().id);
+      queue.pop_back();
+    }
+    std::reverse(ids.begin(), ids.end());
+    return ids;
+  }
 };
 
 }  // namespace lockstep::worker

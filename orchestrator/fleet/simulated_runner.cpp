@@ -68,16 +68,6 @@ void SimulatedRunner::cancel(const DispatchId& id) {
   }
 }
 
-std::vector<DispatchId> SimulatedRunner::take_back(std::size_t most) {
-  std::vector<DispatchId> ids;
-  while (ids.size() < most && !queue_.empty()) {
-    ids.push_back(queue_.back().id);
-    queue_.pop_back();
-  }
-  std::reverse(ids.begin(), ids.end());
-  return ids;
-}
-
 void SimulatedRunner::cancel_all() {
   std::vector<DispatchId> ids;
   for (const work::Task& task : queue_) {

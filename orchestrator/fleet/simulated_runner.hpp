@@ -45,7 +45,7 @@ class SimulatedRunner final : public worker::TaskRunner {
 
   void submit(work::Task task) override { queue_.push_back(std::move(task)); }
   void cancel(const work::DispatchId& id) override;
-  std::vector<work::DispatchId> take_back(std::size_t most) override;
+  std::vector<work::DispatchId> take_back(std::size_t most) override { return take_from(queue_, most); }
   void cancel_all() override;
   void kill_all() override;
   void hold(bool held) override { held_ = held; }
