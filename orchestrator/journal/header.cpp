@@ -39,6 +39,23 @@ struct Stored {
 };
 static_assert(sizeof(Stored) == kHeaderBytes && std::is_trivially_copyable_v<Stored>);
 
+/// What stands in both as it is.
+template <class From, class To>
+void copy_same(const From& from, To& to) {
+  to.epoch = from.epoch;
+  to.number = from.number;
+  to.first_seq = from.first_seq;
+  to.last_seq = from.last_seq;
+  to.created_us = from.created_us;
+  to.salt = from.salt;
+  to.rows_offset = from.rows_offset;
+  to.payload_offset = from.payload_offset;
+  to.file_bytes = from.file_bytes;
+  to.previous_crc = from.previous_crc;
+  to.rest_crc = from.rest_crc;
+  to.texts_from = from.texts_from;
+}
+
 std::span<const std::byte> covered(const std::span<const std::byte>& bytes) {
   return bytes.first(kHeaderBytes - sizeof(std::uint32_t));
 }
@@ -70,20 +87,9 @@ std::array<std::byte, kHeaderBytes> to_bytes(const Header& header) {
   stored.version_minor = kVersionMinor;
   stored.kind = static_cast<std::uint16_t>(header.kind);
   stored.sync = static_cast<std::uint16_t>(header.sync);
-  stored.epoch = header.epoch;
-  stored.number = header.number;
-  stored.first_seq = header.first_seq;
-  stored.last_seq = header.last_seq;
-  stored.created_us = header.created_us;
-  stored.salt = header.salt;
-  stored.rows_offset = header.rows_offset;
-  stored.payload_offset = header.payload_offset;
-  stored.file_bytes = header.file_bytes;
+  copy_same(header, stored);
   stored.rows = header.size.rows;
   stored.payload = header.size.payload;
-  stored.previous_crc = header.previous_crc;
-  stored.rest_crc = header.rest_crc;
-  stored.texts_from = header.texts_from;
   std::copy(header.sections.begin(), header.sections.end(), stored.sections);
   stored.crc = crc32c(covered(std::as_bytes(std::span(&stored, 1))));
   std::array<std::byte, kHeaderBytes> bytes{};
@@ -111,19 +117,8 @@ Result<Header> parse_header(std::span<const std::byte> bytes, const std::string&
   Header header;
   header.kind = static_cast<FileKind>(stored.kind);
   header.sync = static_cast<Sync>(stored.sync);
-  header.epoch = stored.epoch;
-  header.number = stored.number;
-  header.first_seq = stored.first_seq;
-  header.last_seq = stored.last_seq;
-  header.created_us = stored.created_us;
-  header.salt = stored.salt;
-  header.rows_offset = stored.rows_offset;
-  header.payload_offset = stored.payload_offset;
-  header.file_bytes = stored.file_bytes;
+  copy_same(stored, header);
   header.size = {stored.rows, stored.payload};
-  header.previous_crc = stored.previous_crc;
-  header.rest_crc = stored.rest_crc;
-  header.texts_from = stored.texts_from;
   std::copy_n(stored.sections, kMostSections, header.sections.begin());
   if (!is_sound(header)) {
     return fail(ErrorKind::io, fmt::format("{} is damaged: its header contradicts itself", path));
