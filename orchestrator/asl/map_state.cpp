@@ -194,10 +194,7 @@ ItemReader Reader::read_item_reader(const Object& object) {
   }
   reader.resource = text_or_empty(read_string(inner, "Resource"));
   if (!reader.resource.empty() && !is_item_source(reader.resource)) {
-    report_.schema(Place(place, "Resource"),
-                   fmt::format("The resource provided {} is not recognized. The value is not a valid resource ARN, or "
-                               "the resource is not available in this region.",
-                               shortened(reader.resource)));
+    report_.schema(Place(place, "Resource"), not_recognized(reader.resource));
   }
   reader.arguments = read_payload(inner, arguments);
   const Node* config = inner.find("ReaderConfig");
@@ -317,10 +314,7 @@ ResultWriter Reader::read_result_writer(const Object& object) {
   }
   writer.resource = text_or_empty(read_string(inner, "Resource"));
   if (!writer.resource.empty() && !is_result_sink(writer.resource)) {
-    report_.schema(Place(place, "Resource"),
-                   fmt::format("The resource provided {} is not recognized. The value is not a valid resource ARN, or "
-                               "the resource is not available in this region.",
-                               shortened(writer.resource)));
+    report_.schema(Place(place, "Resource"), not_recognized(writer.resource));
   }
   writer.arguments = read_payload(inner, arguments);
   const Node* config = inner.find("WriterConfig");

@@ -30,6 +30,13 @@ std::string shortened(std::string_view text, std::size_t most) {
   return std::string(text);
 }
 
+std::string not_recognized(std::string_view resource, std::size_t most) {
+  return fmt::format(
+      "The resource provided {} is not recognized. The value is not a valid resource ARN, or the resource is not "
+      "available in this region.",
+      shortened(resource, most));
+}
+
 std::string Place::location() const {
   std::string out;
   append(out, nullptr);

@@ -35,6 +35,8 @@ class Place {
 
 /// At most `most` characters of `text`, for quoting it in a message.
 std::string shortened(std::string_view text, std::size_t most = 80);
+/// What is said of a resource that is none, of whose text at most `most` characters are quoted.
+std::string not_recognized(std::string_view resource, std::size_t most = 80);
 
 class Report {
  public:

@@ -78,11 +78,7 @@ void Reader::check_resource(const Object& object, const Resource& resource, bool
     return;
   }
   if (resource.kind == ResourceKind::unknown) {
-    report_.schema(place,
-                   fmt::format("The resource provided {} is not recognized. The value is not a valid resource "
-                               "ARN, or the resource is not available in this region.",
-                               shortened(resource.text, kLongestArn)),
-                   job_meant(resource.text));
+    report_.schema(place, not_recognized(resource.text, kLongestArn), job_meant(resource.text));
     return;
   }
   if (!express) {
