@@ -67,18 +67,10 @@ Result<Course> follow(const RunFiles& run, const FoundExecution& found) {
       ++course.redrive_count;
       continue;
     }
-    if (kind == EventKind::execution_succeeded) {
-      course.status = engine::Status::succeeded;
-    } else if (kind == EventKind::execution_failed) {
-      course.status = engine::Status::failed;
-    } else if (kind == EventKind::execution_timed_out) {
-      course.status = engine::Status::timed_out;
-    } else if (kind == EventKind::execution_aborted) {
-      course.status = engine::Status::aborted;
-    } else {
-      continue;
+    if (const auto status = status_after(kind); status && *status != engine::Status::running) {
+      course.status = *status;
+      course.ended = TRY(reader.decode());
     }
-    course.ended = TRY(reader.decode());
   }
 }
 

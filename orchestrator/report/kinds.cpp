@@ -62,4 +62,22 @@ EventKind kind_of(const journal::Row& row) {
   return row.kind < kTable ? table[row.kind] : EventKind::other;
 }
 
+std::optional<engine::Status> status_after(EventKind kind) {
+  switch (kind) {
+    case EventKind::execution_started:
+    case EventKind::execution_redriven:
+      return engine::Status::running;
+    case EventKind::execution_succeeded:
+      return engine::Status::succeeded;
+    case EventKind::execution_failed:
+      return engine::Status::failed;
+    case EventKind::execution_timed_out:
+      return engine::Status::timed_out;
+    case EventKind::execution_aborted:
+      return engine::Status::aborted;
+    default:
+      return std::nullopt;
+  }
+}
+
 }  // namespace lockstep::report

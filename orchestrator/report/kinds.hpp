@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "journal/event_codec.hpp"
 
@@ -44,5 +45,7 @@ enum class EventKind : std::uint8_t {
 };
 
 EventKind kind_of(const journal::Row& row);
+/// How the execution stands from then on; nothing where the Event says nothing of it.
+std::optional<engine::Status> status_after(EventKind kind);
 
 }  // namespace lockstep::report

@@ -24,7 +24,9 @@ class Counter {
   Result<void> take(const journal::Row& row) {
     const EventKind kind = kind_of(row);
     ++run_.events;
-    count_execution(row, kind);
+    if (const auto status = status_after(kind)) {
+      statuses_[row.execution] = *status;
+    }
     if (kind == EventKind::execution_started) {
       return begin(row);
     }
@@ -48,29 +50,6 @@ class Counter {
   }
 
  private:
-  void count_execution(const journal::Row& row, EventKind kind) {
-    switch (kind) {
-      case EventKind::execution_started:
-      case EventKind::execution_redriven:
-        statuses_[row.execution] = engine::Status::running;
-        break;
-      case EventKind::execution_succeeded:
-        statuses_[row.execution] = engine::Status::succeeded;
-        break;
-      case EventKind::execution_failed:
-        statuses_[row.execution] = engine::Status::failed;
-        break;
-      case EventKind::execution_timed_out:
-        statuses_[row.execution] = engine::Status::timed_out;
-        break;
-      case EventKind::execution_aborted:
-        statuses_[row.execution] = engine::Status::aborted;
-        break;
-      default:
-        break;
-    }
-  }
-
   Result<void> begin(const journal::Row& row) {
     auto event = TRY(reader_.decode());
     auto& started = std::get<engine::ExecutionStarted>(event.body);
