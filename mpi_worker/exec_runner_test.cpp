@@ -16,6 +16,7 @@
 #include <sstream>
 
 #include "value/builder.hpp"
+#include "value/test_folder.hpp"
 #include "value/test_json.hpp"
 
 namespace lockstep::worker {
@@ -38,15 +39,11 @@ using namespace std::chrono_literals;
 class RunnerTest : public testing::Test {
  protected:
   RunnerTest() {
-    char folder[] = "/tmp/exec_runner_test.XXXXXX";
-    EXPECT_NE(mkdtemp(folder), nullptr);
-    folder_ = folder;
     settings_.run_folder = folder_ + "/run";
     settings_.run_id = "run-1";
     settings_.kill_after = 50ms;
     std::filesystem::create_directory(settings_.run_folder);
   }
-  ~RunnerTest() override { std::filesystem::remove_all(folder_); }
 
   JobId add(Job job) {
     job.folder = folder_;
@@ -128,7 +125,8 @@ class RunnerTest : public testing::Test {
     return false;
   }
 
-  std::string folder_;
+  const TestFolder made_;
+  const std::string folder_ = made_.path();
   RunSettings settings_;
   std::unique_ptr<Spool> spool_;
   ToldToEnd told_;

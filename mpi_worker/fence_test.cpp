@@ -12,6 +12,7 @@
 
 #include "journal/lease.hpp"
 #include "mpi_worker/exec_runner.hpp"
+#include "value/test_folder.hpp"
 
 namespace lockstep::worker {
 namespace {
@@ -21,15 +22,8 @@ using namespace std::chrono_literals;
 class FenceTest : public testing::Test {
  protected:
   FenceTest() {
-    char folder[] = "/tmp/fence_test.XXXXXX";
-    EXPECT_NE(mkdtemp(folder), nullptr);
-    folder_ = folder;
     settings_.run_folder = folder_ + "/run";
     std::filesystem::create_directory(settings_.run_folder);
-  }
-  ~FenceTest() override {
-    runner_.reset();
-    std::filesystem::remove_all(folder_);
   }
 
   void make_runner(Fence fence) {
@@ -78,7 +72,8 @@ class FenceTest : public testing::Test {
   }
   static bool lives(pid_t pid) { return journal::process_start_time(pid) != 0; }
 
-  std::string folder_;
+  const TestFolder made_;
+  const std::string folder_ = made_.path();
   RunSettings settings_;
   std::unique_ptr<Runner> runner_;
 };

@@ -1,28 +1,19 @@
 #include "mpi_worker/program_check.hpp"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
-#include <filesystem>
-#include <fstream>
+#include "value/test_folder.hpp"
 
 namespace lockstep::worker {
 namespace {
 
 class ProgramCheck : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = std::filesystem::temp_directory_path() / "lockstep-check-XXXXXX";
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    job_.folder = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(job_.folder); }
+  ProgramCheck() { job_.folder = folder_.path(); }
 
   void write(const std::string& name, const std::string& text, mode_t mode = 0755) {
-    const std::string path = job_.folder + "/" + name;
-    std::ofstream(path) << text;
-    chmod(path.c_str(), mode);
+    chmod(folder_.write(name, text).c_str(), mode);
   }
 
   /// The problem without the folder; "" where there is none.
@@ -34,6 +25,7 @@ class ProgramCheck : public testing::Test {
     return problem;
   }
 
+  const TestFolder folder_;
   work::Job job_;
 };
 

@@ -11,6 +11,7 @@
 #include <map>
 
 #include "mpi_worker/heart.hpp"
+#include "value/test_folder.hpp"
 
 namespace lockstep::worker {
 namespace {
@@ -76,12 +77,6 @@ class World final : public Machine {
 
 class RosterTest : public testing::Test {
  protected:
-  RosterTest() {
-    char folder[] = "/tmp/roster_test.XXXXXX";
-    folder_ = mkdtemp(folder);
-  }
-  ~RosterTest() override { std::filesystem::remove_all(folder_); }
-
   /// An owner of epoch 1, at kHere, whose workers are these.
   void work(std::vector<RosterEntry> entries) {
     auto roster = Roster::create(folder_, 1, 30s, world_);
@@ -105,7 +100,8 @@ class RosterTest : public testing::Test {
     return names;
   }
 
-  std::string folder_;
+  const TestFolder made_;
+  const std::string folder_ = made_.path();
   World world_;
   std::vector<std::string> said_;
 };

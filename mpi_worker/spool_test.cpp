@@ -9,6 +9,7 @@
 
 #include "journal/simulated_disk.hpp"
 #include "mpi_worker/spool_record.hpp"
+#include "value/test_folder.hpp"
 
 namespace lockstep::worker {
 namespace {
@@ -24,12 +25,6 @@ constexpr std::uint32_t kRank = 7;
 
 class SpoolTest : public testing::Test {
  protected:
-  SpoolTest() {
-    char folder[] = "/tmp/spool_test.XXXXXX";
-    folder_ = mkdtemp(folder);
-  }
-  ~SpoolTest() override { fs::remove_all(folder_); }
-
   std::unique_ptr<Spool> make(journal::Epoch epoch = kEpoch, std::uint32_t rank = kRank) {
     return std::make_unique<Spool>(folder_, epoch, rank, journal::Sync::group, nullptr);
   }
@@ -79,7 +74,8 @@ class SpoolTest : public testing::Test {
     return from;
   }
 
-  std::string folder_;
+  const TestFolder made_;
+  const std::string folder_ = made_.path();
 };
 
 TEST_F(SpoolTest, WhatWasCommittedIsRead) {

@@ -6,18 +6,14 @@
 #include <fstream>
 #include <thread>
 
+#include "value/test_folder.hpp"
+
 namespace lockstep::worker {
 namespace {
 
 class TaskFoldersTest : public testing::Test {
  protected:
   static constexpr std::chrono::milliseconds kSteps{30};
-
-  TaskFoldersTest() {
-    std::string name = (std::filesystem::temp_directory_path() / "lockstep-folders-XXXXXX").string();
-    run_ = ::mkdtemp(name.data());
-  }
-  ~TaskFoldersTest() override { std::filesystem::remove_all(run_); }
 
   static Task task(std::uint32_t visit, std::uint32_t count = 1) {
     Task task;
@@ -37,7 +33,8 @@ class TaskFoldersTest : public testing::Test {
   }
   static void put_file(const TaskFolder& folder) { std::ofstream(folder.path + "/restart") << "x"; }
 
-  std::string run_;
+  const TestFolder made_;
+  const std::string run_ = made_.path();
 };
 
 TEST_F(TaskFoldersTest, AnEmptyFolderGetsTheNextTasksName) {

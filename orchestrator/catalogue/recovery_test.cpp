@@ -3,9 +3,7 @@
 
 #include <fmt/format.h>
 #include <malloc.h>
-#include <stdlib.h>
 
-#include <filesystem>
 #include <random>
 
 #include "catalogue/catalogue.hpp"
@@ -16,6 +14,7 @@
 #include "journal/journal_folder.hpp"
 #include "journal/test_disk.hpp"
 #include "journal/test_events.hpp"
+#include "value/test_folder.hpp"
 
 namespace lockstep::catalogue {
 namespace {
@@ -365,27 +364,23 @@ TEST(Recovery, WhatIsOverExpires) {
 }
 
 TEST(Recovery, WhatIsOverTakesLittleMemory) {
-  std::string folder = (std::filesystem::temp_directory_path() / "lockstep-catalogue-XXXXXX").string();
-  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
-  {
-    LiveHouse house(journal::posix_files(), std::chrono::hours(24), folder, 256U << 10);
-    const auto begin_and_end = [&](int count) {
-      for (int i = 0; i < count; ++i) {
-        house.happen_to(house.start("m0"), engine::ExecutionSucceeded{});
-      }
-      ASSERT_TRUE(house.checkpointer->take(house.engine));
-    };
-    const auto allocated = [] {
-      const struct mallinfo2 info = ::mallinfo2();
-      return info.uordblks + info.hblkhd;
-    };
-    begin_and_end(1'000);
-    const std::size_t before = allocated();
-    begin_and_end(8'000);
-    EXPECT_LE(allocated(), before + 8'000 * 150);
-    EXPECT_TRUE(house.catalogue.executions().find(ExecutionId{4'321}).value());
-  }
-  std::filesystem::remove_all(folder);
+  const TestFolder folder;
+  LiveHouse house(journal::posix_files(), std::chrono::hours(24), folder.path(), 256U << 10);
+  const auto begin_and_end = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      house.happen_to(house.start("m0"), engine::ExecutionSucceeded{});
+    }
+    ASSERT_TRUE(house.checkpointer->take(house.engine));
+  };
+  const auto allocated = [] {
+    const struct mallinfo2 info = ::mallinfo2();
+    return info.uordblks + info.hblkhd;
+  };
+  begin_and_end(1'000);
+  const std::size_t before = allocated();
+  begin_and_end(8'000);
+  EXPECT_LE(allocated(), before + 8'000 * 150);
+  EXPECT_TRUE(house.catalogue.executions().find(ExecutionId{4'321}).value());
 }
 
 TEST(Recovery, WhoOnlyReadsSeesTheSame) {

@@ -1,29 +1,17 @@
 #include "cli/validation.hpp"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
-#include <filesystem>
-#include <fstream>
 #include <sstream>
+
+#include "value/test_folder.hpp"
 
 namespace lockstep::cli {
 namespace {
 
 class Validate : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = std::filesystem::temp_directory_path() / "lockstep-validate-XXXXXX";
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  std::string write(const std::string& name, const std::string& text) {
-    const std::filesystem::path path = folder_ / name;
-    std::ofstream(path) << text;
-    return path;
-  }
+  std::string write(const std::string& name, const std::string& text) { return folder_.write(name, text); }
 
   bool run(std::vector<std::string> files, bool json, const std::string& input = "") {
     std::istringstream in(input);
@@ -33,7 +21,7 @@ class Validate : public testing::Test {
     return valid;
   }
 
-  std::filesystem::path folder_;
+  const TestFolder folder_;
   std::string printed_;
 };
 

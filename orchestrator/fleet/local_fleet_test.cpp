@@ -1,11 +1,11 @@
 #include "fleet/local_fleet.hpp"
 #include "fleet/settlement.hpp"
+#include "value/test_folder.hpp"
 
 #include <gtest/gtest.h>
 
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 
 namespace lockstep::fleet {
 namespace {
@@ -208,21 +208,16 @@ TEST(LocalFleet, ADrainBeginsNothingMoreAndLetsEndWhatRuns) {
 /// A run folder in which no task folder can be made, until good() is called.
 class FullDisk {
  public:
-  FullDisk() {
-    std::string name = (std::filesystem::temp_directory_path() / "local_fleet-XXXXXX").string();
-    run_ = ::mkdtemp(name.data());
-    std::ofstream(run_ + "/tasks") << "in the way";
-  }
-  ~FullDisk() { std::filesystem::remove_all(run_); }
-  void good() const { std::filesystem::remove(run_ + "/tasks"); }
+  FullDisk() { run_.write("tasks", "in the way"); }
+  void good() const { std::filesystem::remove(run_.path() + "/tasks"); }
   FleetSettings settings() const {
     FleetSettings made = fleet::settings();
-    made.run_folder = run_;
+    made.run_folder = run_.path();
     return made;
   }
 
  private:
-  std::string run_;
+  TestFolder run_;
 };
 
 TEST(LocalFleet, KeepsTasksThatCannotBegin) {

@@ -1,7 +1,6 @@
 #include "journal/durable_journal.hpp"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -13,6 +12,7 @@
 #include "journal/test_disk.hpp"
 #include "journal/test_events.hpp"
 #include "journal/texts.hpp"
+#include "value/test_folder.hpp"
 
 namespace lockstep::journal {
 namespace {
@@ -510,13 +510,8 @@ TEST_F(OnSimulatedDisk, AReaderOfAStretchReadsNoOtherSegments) {
 /// On the real file system, with threads.
 class OnDisk : public Test {
  protected:
-  OnDisk() {
-    std::string name = (std::filesystem::temp_directory_path() / "lockstep-journal-XXXXXX").string();
-    folder_ = ::mkdtemp(name.data());
-  }
-  ~OnDisk() override { std::filesystem::remove_all(folder_); }
-
-  std::string folder_;
+  const TestFolder made_;
+  const std::string folder_ = made_.path();
 };
 
 TEST(Shape, GivesAsMuchPayloadAsEventsNeed) {

@@ -12,6 +12,8 @@
 #include <latch>
 #include <thread>
 
+#include "value/test_folder.hpp"
+
 namespace lockstep::journal {
 
 std::uint64_t process_start_time(std::int64_t pid);  // lease_owner.cpp
@@ -57,15 +59,12 @@ class Unreadable final : public NoLocks {
 class RunFolder : public testing::Test {
  protected:
   RunFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "lockstep-lease-XXXXXX").string();
-    folder_ = ::mkdtemp(name.data());
     away_.epoch = 5;
     away_.host = "another-host";
     away_.boot_id = "another-boot";
     away_.pid = 1;
     away_.slurm_job = "77";
   }
-  ~RunFolder() override { std::filesystem::remove_all(folder_); }
 
   void leave_behind(const Owner& owner) { ASSERT_TRUE(write_lease(posix_files(), folder_, owner, false)); }
   std::optional<Owner> lease() { return parse_owner(read_lease(posix_files(), folder_).value()); }
@@ -111,7 +110,8 @@ class RunFolder : public testing::Test {
     return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
   }
 
-  std::string folder_;
+  const TestFolder made_;
+  const std::string folder_ = made_.path();
   Owner away_;  // on another host
 };
 

@@ -1,6 +1,5 @@
 // The real file system: what is absent, what is ours, what is not opened.
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,6 +7,7 @@
 #include <fstream>
 
 #include "journal/files.hpp"
+#include "value/test_folder.hpp"
 
 namespace lockstep::journal {
 namespace {
@@ -16,14 +16,10 @@ namespace fs = std::filesystem;
 
 class PosixFiles : public testing::Test {
  protected:
-  PosixFiles() {
-    std::string name = (fs::temp_directory_path() / "lockstep-files-XXXXXX").string();
-    folder_ = ::mkdtemp(name.data());
-  }
-  ~PosixFiles() override { fs::remove_all(folder_); }
   std::string path(const std::string& name) const { return folder_ + "/" + name; }
 
-  std::string folder_;
+  const TestFolder made_;
+  const std::string folder_ = made_.path();
   FileLayer& files_ = posix_files();
 };
 

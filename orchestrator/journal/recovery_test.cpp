@@ -1,7 +1,6 @@
 #include "journal/recovery.hpp"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 
@@ -10,6 +9,7 @@
 #include "journal/fsck.hpp"
 #include "journal/test_disk.hpp"
 #include "journal/test_events.hpp"
+#include "value/test_folder.hpp"
 
 namespace lockstep::journal {
 namespace {
@@ -50,15 +50,6 @@ struct Process {
 
 class ARun : public testing::Test {
  protected:
-  ARun() {
-    std::string name = (std::filesystem::temp_directory_path() / "lockstep-run-XXXXXX").string();
-    folder_ = ::mkdtemp(name.data());
-  }
-  ~ARun() override {
-    owner_.reset();
-    std::filesystem::remove_all(folder_);
-  }
-
   void open() {
     owner_.reset();
     owner_ = std::make_unique<Process>();
@@ -122,7 +113,8 @@ class ARun : public testing::Test {
     return found;
   }
 
-  std::string folder_;
+  const TestFolder made_;
+  const std::string folder_ = made_.path();
   std::unique_ptr<Process> owner_;
   Timestamp now_{1'700'000'000'000'000};
   std::deque<engine::DispatchId> dispatched_;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -17,6 +16,7 @@
 #include <vector>
 
 #include "hdf5/text_table.hpp"
+#include "value/test_folder.hpp"
 
 namespace lockstep::map_run {
 namespace {
@@ -63,18 +63,12 @@ std::string compact(std::string text) {
 class ResultFilesTest : public testing::Test {
  protected:
   void SetUp() override {
-    // There a sync costs nothing, and hundreds are made.
-    const bool in_memory = ::access("/dev/shm", W_OK) == 0;
-    std::string name = (in_memory ? "/dev/shm/" : testing::TempDir()) + "results.XXXXXX";
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    root_ = name;
     fs::create_directory(root_ / "out");
     target_.bucket = "out";
     target_.prefix = "a/b";
     target_.map_run_arn = fmt::format("arn:aws:states:us-east-1:1:mapRun:M/Map:{}", kUuid);
     target_.transformation = Transformation::compact;
   }
-  void TearDown() override { fs::remove_all(root_); }
 
   Result<std::unique_ptr<ResultFiles>> try_open(const ResultFiles::Position& position = {}) {
     return ResultFiles::open(target_, Buckets{{}, root_.string()}, position);
@@ -149,7 +143,9 @@ class ResultFilesTest : public testing::Test {
     EXPECT_EQ(names().size(), files) << testing::PrintToString(names());
   }
 
-  fs::path root_;
+  // In memory a sync costs nothing, and hundreds are made.
+  const TestFolder made_{::access("/dev/shm", W_OK) == 0 ? "/dev/shm/" : testing::TempDir()};
+  const fs::path root_ = made_.path();
   ResultTarget target_;
 };
 

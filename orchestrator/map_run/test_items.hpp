@@ -1,16 +1,13 @@
 // What the tests of readers share.
 #pragma once
 
-#include <stdlib.h>
-
-#include <filesystem>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "map_run/item_source.hpp"
 #include "map_run/text_reader.hpp"
+#include "value/test_folder.hpp"
 
 namespace lockstep::map_run {
 
@@ -36,29 +33,5 @@ inline std::vector<std::string> all_of(Result<std::unique_ptr<ItemSource>> sourc
 inline TextReader text_in_blocks(std::string text, std::size_t block, std::size_t largest = 1000) {
   return {stream_of(std::move(text)), "S3://b/k", {block, largest}};
 }
-
-/// A folder that is gone at its end.
-class TestFolder {
- public:
-  TestFolder() : path_(std::filesystem::temp_directory_path() / "lockstep-items-XXXXXX") {
-    std::string name = path_.string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~TestFolder() { std::filesystem::remove_all(path_); }
-  TestFolder(const TestFolder&) = delete;
-  TestFolder& operator=(const TestFolder&) = delete;
-
-  /// Its path; folders on the way are made.
-  std::string write(const std::string& name, const std::string& content) const {
-    const std::filesystem::path file = path_ / name;
-    std::filesystem::create_directories(file.parent_path());
-    std::ofstream(file, std::ios::binary) << content;
-    return file.string();
-  }
-  std::string path() const { return path_.string(); }
-
- private:
-  std::filesystem::path path_;
-};
 
 }  // namespace lockstep::map_run

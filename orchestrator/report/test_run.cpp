@@ -1,7 +1,6 @@
 #include "report/test_run.hpp"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
@@ -12,9 +11,7 @@
 namespace lockstep::report {
 
 TestRun::TestRun() {
-  std::string name = (std::filesystem::temp_directory_path() / "lockstep-report-XXXXXX").string();
-  folder_ = ::mkdtemp(name.data());
-  std::ofstream(folder_ + "/run.json") << R"({"format":1,"name":"run","type":"STANDARD"})";
+  made_.write("run.json", R"({"format":1,"name":"run","type":"STANDARD"})");
   engine_ = std::make_unique<engine::Engine>(engine::Limits::hpc());
   journal::OpenOptions options;
   options.folded = &catalogue_;
@@ -23,11 +20,6 @@ TestRun::TestRun() {
   auto opened = journal::open_run(folder_, *engine_, options);
   EXPECT_TRUE(opened);
   run_ = std::make_unique<journal::OpenRun>(std::move(*opened));
-}
-
-TestRun::~TestRun() {
-  close();
-  std::filesystem::remove_all(folder_);
 }
 
 void TestRun::close() {

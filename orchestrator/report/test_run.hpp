@@ -8,13 +8,13 @@
 
 #include "catalogue/catalogue.hpp"
 #include "journal/recovery.hpp"
+#include "value/test_folder.hpp"
 
 namespace lockstep::report {
 
 class TestRun {
  public:
   TestRun();
-  ~TestRun();
   TestRun(const TestRun&) = delete;
   TestRun& operator=(const TestRun&) = delete;
 
@@ -43,7 +43,8 @@ class TestRun {
   Timestamp now{1'700'000'000'000'000};
 
  private:
-  std::string folder_;
+  const TestFolder made_;
+  const std::string folder_ = made_.path();
   void append(std::vector<engine::Event>& events);
 
   std::unique_ptr<engine::Engine> engine_;

@@ -2,12 +2,12 @@
 #include "service/house.hpp"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
 
 #include "fleet/local_fleet.hpp"
+#include "value/test_folder.hpp"
 
 namespace lockstep::service {
 namespace {
@@ -38,14 +38,11 @@ Start start_of(const std::string& machine, const std::optional<std::string>& def
 class AHouse : public testing::Test {
  protected:
   AHouse() {
-    std::string name = (fs::temp_directory_path() / "lockstep-house-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
     RunRequest request;
     request.type = RunRequest::kHouse;
     request.limits = "hpc";
     EXPECT_TRUE(folder().keep(request));
   }
-  ~AHouse() override { fs::remove_all(path_); }
 
   RunFolder folder() const { return RunFolder::at(path_).value(); }
   std::string ask(const Request& request) { return post(path_, request).value(); }
@@ -85,7 +82,8 @@ class AHouse : public testing::Test {
   /// Starts it, waits for its end, and gives what it came to.
   engine::EndExecution carry_out(const Start& start) { return hold_open(ask(start)).end.value(); }
 
-  std::string path_;
+  const TestFolder made_;
+  const std::string path_ = made_.path();
 };
 
 TEST_F(AHouse, StartsWhatIsAskedForAndAnswersWithItsName) {

@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
@@ -15,6 +14,7 @@
 #include "service/mailbox.hpp"
 #include "service/test_clock.hpp"
 #include "service/test_shell.hpp"
+#include "value/test_folder.hpp"
 
 namespace lockstep::service {
 namespace {
@@ -192,8 +192,8 @@ TEST(ALoop, TakesInAllThatWasSaidBeforeTasksRunAgain) {
   Bench before(kMap);
   before.stop.signal = 15;  // its tasks stay out
   ASSERT_TRUE(before.run("[1,2]").has_value());
-  std::string run = (std::filesystem::temp_directory_path() / "lockstep-service-XXXXXX").string();
-  ASSERT_NE(::mkdtemp(run.data()), nullptr);
+  const TestFolder made;
+  const std::string run = made.path();
   auto mailbox = Mailbox::open(run).value();
   constexpr int kMessages = 5'000;  // more than are taken in at once
   for (int i = 0; i < kMessages; ++i) {
@@ -207,7 +207,6 @@ TEST(ALoop, TakesInAllThatWasSaidBeforeTasksRunAgain) {
   ASSERT_FALSE(engine::open_dispatches(after.engine).empty());
   TestShell shell(after.parts(1, &mailbox));
   const auto ended = shell.resume();
-  std::filesystem::remove_all(run);
   ASSERT_TRUE(ended.has_value()) << ended.error().message;
   EXPECT_EQ(ended->end.status, engine::Status::aborted);
   EXPECT_EQ(shell.jobs().dispatched(), 0U);
@@ -507,12 +506,9 @@ TEST(ALoop, HoldsWhatIsOverUntilItsEndWasTold) {
 class RestingMailbox final : public InputSource {
  public:
   RestingMailbox(bool notices, std::chrono::milliseconds rest) : notices_(notices), rest_(rest) {
-    std::string name = (std::filesystem::temp_directory_path() / "lockstep-loop-XXXXXX").string();
-    run = ::mkdtemp(name.data());
-    std::ofstream(run + "/run.json") << "{}";
+    made.write("run.json", "{}");
     mailbox_ = Mailbox::open(run).value();
   }
-  ~RestingMailbox() override { std::filesystem::remove_all(run); }
   void announce_to(const fleet::Waker& waker) override {
     if (notices_) {
       mailbox_->announce_to(waker);
@@ -531,7 +527,8 @@ class RestingMailbox final : public InputSource {
   std::vector<std::string> settle() override { return mailbox_->settle(); }
   bool may_come_again(const std::string& id) override { return mailbox_->may_come_again(id); }
 
-  std::string run;
+  const TestFolder made;
+  const std::string run = made.path();
   int looks = 0;
 
  private:

@@ -3,12 +3,13 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
 #include <thread>
+
+#include "value/test_folder.hpp"
 
 namespace lockstep::service {
 namespace {
@@ -18,19 +19,17 @@ namespace fs = std::filesystem;
 class AMailbox : public testing::Test {
  protected:
   AMailbox() {
-    std::string name = (fs::temp_directory_path() / "lockstep-mailbox-XXXXXX").string();
-    run_ = ::mkdtemp(name.data());
-    std::ofstream(run_ + "/run.json") << "{}";
+    made_.write("run.json", "{}");
     mailbox_ = Mailbox::open(run_).value();
   }
-  ~AMailbox() override { fs::remove_all(run_); }
   std::string path(const std::string& name) const { return run_ + "/mailbox/" + name; }
   std::string answer(const std::string& id) const {
     std::ifstream file(path(id + ".answer"));
     return {std::istreambuf_iterator<char>(file), {}};
   }
 
-  std::string run_;
+  const TestFolder made_;
+  const std::string run_ = made_.path();
   fleet::Waker waker_;  // outlives the mailbox, whose thread wakes it
   std::optional<Mailbox> mailbox_;
 };
