@@ -11,20 +11,21 @@
 #include <sstream>
 
 #include "query/jsonata/program.hpp"
+#include "suite.hpp"
 
 namespace {
 
 namespace fs = std::filesystem;
 using lockstep::Node;
 using lockstep::Value;
+using lockstep::conformance::equal_as_multisets;
+using lockstep::conformance::kSkipped;
 using lockstep::jsonata::Level;
 using lockstep::jsonata::Limits;
 using lockstep::jsonata::Outcome;
 using lockstep::jsonata::Program;
 using lockstep::jsonata::QueryError;
 using lockstep::jsonata::Request;
-
-constexpr int kSkipped = 77;
 
 std::string read_file(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -34,27 +35,7 @@ std::string read_file(const fs::path& path) {
 }
 
 std::string compact(const Node& node) {
-  std::string text;
-  lockstep::append_json(text, node);
-  return text.size() > 300 ? text.substr(0, 300) + "..." : text;
-}
-
-bool equal_as_multisets(const Node& actual, const Node& expected) {
-  if (!actual.is_array() || !expected.is_array() || actual.size() != expected.size()) {
-    return false;
-  }
-  std::vector<bool> taken(expected.size(), false);
-  for (std::size_t i = 0; i < actual.size(); ++i) {
-    std::size_t k = 0;
-    while (k < expected.size() && (taken[k] || !equal(actual.at(i), expected.at(k)))) {
-      ++k;
-    }
-    if (k == expected.size()) {
-      return false;
-    }
-    taken[k] = true;
-  }
-  return true;
+  return lockstep::conformance::compact(node, 300);
 }
 
 std::string describe(const Outcome& outcome) {

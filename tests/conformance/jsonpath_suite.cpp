@@ -8,40 +8,17 @@
 #include <sstream>
 
 #include "query/jsonpath/path.hpp"
+#include "suite.hpp"
 
 namespace {
 
 using lockstep::Node;
 using lockstep::Value;
+using lockstep::conformance::compact;
+using lockstep::conformance::equal_as_multisets;
+using lockstep::conformance::kSkipped;
 using lockstep::jsonpath::Dialect;
 using lockstep::jsonpath::Path;
-
-constexpr int kSkipped = 77;
-
-std::string compact(const Node& node) {
-  std::string text;
-  lockstep::append_json(text, node);
-  return text;
-}
-
-// Each element of `actual` equals another element of `expected`.
-bool equal_as_multisets(const Node& actual, const Node& expected) {
-  if (!actual.is_array() || !expected.is_array() || actual.size() != expected.size()) {
-    return false;
-  }
-  std::vector<bool> taken(expected.size(), false);
-  for (std::size_t i = 0; i < actual.size(); ++i) {
-    std::size_t k = 0;
-    while (k < expected.size() && (taken[k] || !equal(actual.at(i), expected.at(k)))) {
-      ++k;
-    }
-    if (k == expected.size()) {
-      return false;
-    }
-    taken[k] = true;
-  }
-  return true;
-}
 
 // What is wrong; empty where nothing is.
 std::string check(const Value& suite, const Node& test) {
