@@ -15,8 +15,7 @@ namespace {
 
 template <work::Fielded<Hello> T>
 auto fields(T& hello) {
-  auto& [protocol, host, place, pid, started, slots] = hello;
-  return std::tie(protocol, host, place, pid, started, slots);
+  return tied<6>(hello);
 }
 
 template <work::Fielded<RunSettings> T>
@@ -34,8 +33,7 @@ auto fields(T& message) {
 
 template <work::Fielded<TasksMessage> T>
 auto fields(T& message) {
-  auto& [settled, tasks] = message;
-  return std::tie(settled, tasks);
+  return tied<2>(message);
 }
 
 template <class T>

@@ -1,6 +1,6 @@
 // What happened. Events are the only thing that changes an execution (evolve), the only thing that the journal keeps,
 // and what history is projected from. An Event carries every computed value that evolve needs: applying it evaluates no
-// expression.
+// expression. Its fields are written in the order in which they stand here: a new one goes to the end.
 #pragma once
 
 #include <cstdint>

@@ -6,6 +6,7 @@
 #include <tuple>
 #include <type_traits>
 
+#include "value/members.hpp"
 #include "work/job.hpp"
 #include "work/outcome.hpp"
 #include "work/task.hpp"
@@ -18,8 +19,7 @@ concept Fielded = std::same_as<std::remove_const_t<T>, Of>;
 
 template <Fielded<DispatchId> T>
 auto fields(T& id) {
-  auto& [execution, strand, visit, count] = id;
-  return std::tie(execution, strand, visit, count);
+  return tied<4>(id);
 }
 
 template <Fielded<BegunTask> T>
