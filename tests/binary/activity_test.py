@@ -2,12 +2,11 @@
 import json
 import os
 import signal
-import subprocess
 import time
 import unittest
 
 from house_test import HouseCase
-from lockstep_case import LOCKSTEP, LockstepCase
+from lockstep_case import LockstepCase
 
 ARN = "arn:aws:states:us-east-1:123456789012:activity:%s"
 
@@ -30,18 +29,12 @@ class Workers:
             process.communicate()
 
     def begin(self, *arguments):
-        process = subprocess.Popen([LOCKSTEP, *arguments], cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = super().begin(*arguments)
         self.processes.append(process)
         return process
 
     def work(self, *options, command, house="house", name="paint"):
         return self.begin("activity-worker", name, "--dir", house, *options, "--", *command)
-
-    def until(self, is_so, what):
-        deadline = time.monotonic() + 30
-        while not is_so():
-            self.assertLess(time.monotonic(), deadline, what)
-            time.sleep(0.05)
 
     def events(self, folder, *arguments):
         return json.loads(self.lockstep("history", "--dir", folder, "--json", *arguments).out)["events"]
@@ -232,7 +225,7 @@ class RunsWithActivities(Workers, LockstepCase):
     def test_stops_with_only_an_activity_open_and_goes_on(self):
         self.write("machine.asl.json", activity())
         run = self.begin_run("--activity", "paint", "--slots", "1")
-        self.until(lambda: json.loads(self.lockstep("status", "--dir", "run", "--json").out).get("waiting", {}).get("activities") == 1, "it waits")
+        self.until_status(lambda status: status["waiting"]["activities"] == 1)
         explained = self.lockstep("explain", "--dir", "run").out
         self.assertIn("1 wait for an activity", explained)
         self.assertIn("lockstep activity-worker paint --dir", explained)

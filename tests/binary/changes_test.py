@@ -2,11 +2,9 @@
 import os
 import re
 import shlex
-import subprocess
-import time
 import unittest
 
-from lockstep_case import LOCKSTEP, LockstepCase
+from lockstep_case import LockstepCase
 
 MACHINE = {"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": "job:t", "End": True}}}
 
@@ -60,9 +58,8 @@ class Changes(LockstepCase):
     def test_resume_takes_other_jobs(self):
         self.write("machine.asl.json", MACHINE)
         self.jobs("touch ran; sleep 300")
-        process = subprocess.Popen([LOCKSTEP, "run", "machine.asl.json", "--dir", "run", "--quiet", "--grace", "0"], cwd=self.folder,
-                                   stderr=subprocess.DEVNULL)
-        self.wait_for("ran")
+        process = self.begin("run", "machine.asl.json", "--dir", "run", "--quiet", "--grace", "0")
+        self.until(lambda: os.path.exists(self.path("ran")))
         self.jobs("echo 7")
         running = self.lockstep("status", "run").out
         self.assertIn("has changed", running)
@@ -72,19 +69,11 @@ class Changes(LockstepCase):
         result = self.pasted(self.lockstep("status", "run").out, "resume --dir %s --jobs" % self.path("run"))
         self.assertEqual((result.status, result.out), (0, "7\n"), result.err)
 
-    def wait_for(self, name):
-        for _ in range(600):
-            if os.path.exists(self.path(name)):
-                return
-            time.sleep(0.1)
-        self.fail(name + " never came")
-
     def test_run_says_that_it_goes_on_with_what_is_there_now(self):
         self.write("machine.asl.json", MACHINE)
         self.jobs("touch ran; sleep 300")
-        process = subprocess.Popen([LOCKSTEP, "run", "machine.asl.json", "--dir", "run", "--quiet", "--grace", "0"], cwd=self.folder,
-                                   stderr=subprocess.DEVNULL)
-        self.wait_for("ran")
+        process = self.begin("run", "machine.asl.json", "--dir", "run", "--quiet", "--grace", "0")
+        self.until(lambda: os.path.exists(self.path("ran")))
         process.terminate()
         self.assertEqual(process.wait(), 75)
         self.jobs("echo 8")

@@ -119,8 +119,7 @@ class WhichRun(LockstepCase):
 
     def test_runs_that_start_together_get_a_folder_each(self):
         self.write("machine.asl.json", PASS)
-        started = [subprocess.Popen([LOCKSTEP, "run", "machine.asl.json", "--quiet"], cwd=self.folder,
-                                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(6)]
+        started = [self.begin("run", "machine.asl.json", "--quiet", stdout=subprocess.DEVNULL) for _ in range(6)]
         for one in started:
             self.assertEqual((one.wait(), one.stderr.read()), (0, ""))
             one.stderr.close()
@@ -163,11 +162,9 @@ class ListOfRuns(LockstepCase):
 
     def test_clean_leaves_one_with_work_left(self):
         self.write("machine.asl.json", {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 60, "End": True}}})
-        run = subprocess.Popen([LOCKSTEP, "run", "machine.asl.json", "--quiet"], cwd=self.folder,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        run = self.begin("run", "machine.asl.json", "--quiet")
         try:
-            while "RUNNING" not in self.lockstep("runs").out:
-                self.assertIsNone(run.poll())
+            self.until(lambda: "RUNNING" in self.lockstep("runs").out, process=run)
             running = self.lockstep("clean", "--all", "machine-1.lockstep")
             self.assertEqual(running.status, 73)
             self.assertIn("kept", running.err)
@@ -192,9 +189,8 @@ class RunsThatAreOver(LockstepCase):
 
     def test_watching_ends_with_the_run(self):
         self.write("machine.asl.json", {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3, "End": True}}})
-        run = subprocess.Popen([LOCKSTEP, "run", "machine.asl.json", "--quiet"], cwd=self.folder, stdout=subprocess.DEVNULL)
-        while not os.path.exists(self.path("machine-1.lockstep/run.json")):
-            self.assertIsNone(run.poll())
+        run = self.begin("run", "machine.asl.json", "--quiet")
+        self.until(lambda: os.path.exists(self.path("machine-1.lockstep/run.json")), process=run)
         watched = self.lockstep("status", "machine-1.lockstep", "--watch", "--json")
         self.assertEqual((run.wait(), watched.status), (0, 0))
         lines = [json.loads(line)["status"] for line in watched.out.splitlines()]

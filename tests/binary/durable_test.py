@@ -6,7 +6,6 @@ import re
 import shlex
 import shutil
 import signal
-import subprocess
 import sys
 import time
 import unittest
@@ -32,8 +31,7 @@ class DurableCase(LockstepCase):
         if "--fresh" in arguments:
             self.begin_afresh()
         head = ["run", "machine.asl.json", *self.input] if command == "run" else [command]
-        process = subprocess.Popen([LOCKSTEP, *head, "--dir", "run", *arguments], cwd=self.folder, text=True,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+        process = super().begin(*head, "--dir", "run", *arguments, start_new_session=True)
         self.processes.append(process)
         return process
 
@@ -46,12 +44,6 @@ class DurableCase(LockstepCase):
         for process in self.processes:
             if process.poll() is None:
                 self.kill(process)
-
-    def wait_for(self, condition, seconds=60):
-        deadline = time.monotonic() + seconds
-        while not condition():
-            self.assertLess(time.monotonic(), deadline, "it does not happen")
-            time.sleep(0.02)
 
     def finish(self, process):
         out, err = process.communicate(timeout=120)
@@ -81,7 +73,7 @@ class Resumes(DurableCase):
             with self.subTest(extra):
                 self.prepare(self.MAP, self.square(), [1, 2, 3, 4, 5, 6])
                 process = self.begin(*extra, "--fresh")
-                self.wait_for(lambda: "end 2" in self.lines("log"))
+                self.until(lambda: "end 2" in self.lines("log"))
                 time.sleep(0.1)
                 self.kill(process)
                 ended = set(line for line in self.lines("log") if line.startswith("end"))
@@ -99,7 +91,7 @@ class Resumes(DurableCase):
     def test_run_on_an_unfinished_folder_goes_on_with_it(self):
         self.prepare(self.MAP, self.square(), [1, 2, 3])
         process = self.begin("--name", "first")
-        self.wait_for(lambda: "begin 1" in self.lines("log"))
+        self.until(lambda: "begin 1" in self.lines("log"))
         self.kill(process)
         status, out, err = self.finish(self.begin("--name", "first"))
         self.assertEqual((status, json.loads(out)["n"]), (0, 3), err)
@@ -108,10 +100,10 @@ class Resumes(DurableCase):
     def test_the_number_of_ranks_may_change(self):
         self.prepare(self.MAP, self.square(), list(range(1, 9)))
         process = self.begin("--ranks", "3")
-        self.wait_for(lambda: "end 1" in self.lines("log"))
+        self.until(lambda: "end 1" in self.lines("log"))
         self.kill(process)
         process = self.begin(command="resume")
-        self.wait_for(lambda: "end 5" in self.lines("log"))
+        self.until(lambda: "end 5" in self.lines("log"))
         self.kill(process)
         status, out, err = self.finish(self.begin("--ranks", "2", command="resume"))
         self.assertEqual((status, json.loads(out)["n"]), (0, 8), err)
@@ -136,7 +128,7 @@ class Resumes(DurableCase):
     def test_another_definition_or_input_is_refused(self):
         self.prepare(self.MAP, self.square(), [1, 2])
         process = self.begin()
-        self.wait_for(lambda: self.lines("log"))
+        self.until(lambda: self.lines("log"))
         self.kill(process)
         self.input = ["--input", "[1,3]"]
         status, out, err = self.finish(self.begin())
@@ -182,7 +174,7 @@ class Resumes(DurableCase):
         self.script("slow.sh", "echo begin >> log; sleep 1.5; echo 1")
         self.prepare(self.task("job:slow", TimeoutSeconds=2), [{"resource": "job:slow", "exec": ["./slow.sh"]}])
         process = self.begin()
-        self.wait_for(lambda: self.lines("log"))
+        self.until(lambda: self.lines("log"))
         time.sleep(1)
         self.kill(process)
         time.sleep(1)
@@ -195,7 +187,7 @@ class Resumes(DurableCase):
         self.prepare(self.task("job:f", Retry=[{"ErrorEquals": ["States.ALL"], "MaxAttempts": 1, "IntervalSeconds": 1}]),
                      [{"resource": "job:f", "exec": ["./fail.sh"]}])
         process = self.begin()
-        self.wait_for(lambda: self.lines("log"))
+        self.until(lambda: self.lines("log"))
         self.kill(process)
         status, out, err = self.finish(self.begin(command="resume"))
         self.assertEqual(status, 1, err)
@@ -209,7 +201,7 @@ class Resumes(DurableCase):
                     % self.path("log"))
         self.prepare(self.task("job:sim"), [{"resource": "job:sim", "exec": ["./sim.sh"]}])
         process = self.begin()
-        self.wait_for(lambda: glob.glob(self.path("run/tasks/*/step")))
+        self.until(lambda: glob.glob(self.path("run/tasks/*/step")))
         self.kill(process)
         status, out, err = self.finish(self.begin(command="resume"))
         self.assertEqual((status, out), (0, "10\n"), err)
@@ -224,7 +216,7 @@ class Resumes(DurableCase):
             with self.subTest(extra):
                 self.prepare(definition, [{"resource": "job:once", "exec": ["./once.sh"], "interrupted": "fail"}])
                 process = self.begin("--fresh", *extra)
-                self.wait_for(lambda: self.lines("log"))
+                self.until(lambda: self.lines("log"))
                 self.kill(process)
                 status, out, err = self.finish(self.begin(command="resume"))
                 self.assertEqual((status, out), (0, '"Lockstep.TaskInterrupted"\n'), err)
@@ -238,7 +230,7 @@ class Resumes(DurableCase):
         self.script("b.sh", "echo b >> log; sleep 0.5; echo 2")
         self.prepare(definition, [{"resource": "job:a", "exec": ["./a.sh"]}, {"resource": "job:b", "exec": ["./b.sh"]}])
         process = self.begin("--type", "EXPRESS")
-        self.wait_for(lambda: "b" in self.lines("log"))
+        self.until(lambda: "b" in self.lines("log"))
         self.kill(process)
         status, out, err = self.finish(self.begin(command="resume"))
         self.assertEqual((status, out), (0, "2\n"), err)
@@ -247,7 +239,7 @@ class Resumes(DurableCase):
     def test_a_live_run_is_refused_with_who_holds_it(self):
         self.prepare(self.task("job:slow"), [{"resource": "job:slow", "exec": ["sleep", "60"]}])
         process = self.begin()
-        self.wait_for(lambda: os.path.exists(self.path("run/journal/seg-0000000001.h5")))
+        self.until(lambda: os.path.exists(self.path("run/journal/seg-0000000001.h5")))
         for command in ("run", "resume", "redrive"):
             status, out, err = self.finish(self.begin(command=command))
             self.assertEqual((status, out), (73, ""), err)
@@ -258,14 +250,14 @@ class Resumes(DurableCase):
         self.prepare({"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "job:a", "Next": "B"}, "B": {"Type": "Task", "Resource": "job:b", "End": True}}},
                      [{"resource": "job:a", "exec": ["sh", "-c", "echo careful >&2"]}, {"resource": "job:b", "exec": ["sh", "-c", "echo > began; sleep 60"]}])
         process = self.begin()
-        self.wait_for(lambda: os.path.exists(self.path("began")))
+        self.until(lambda: os.path.exists(self.path("began")))
         self.kill(process)
         self.assertIn("careful\n", self.lockstep("logs", "--dir", "run").out)
 
     def test_the_history_of_a_resumed_run_is_whole(self):
         self.prepare(self.MAP, self.square(), [1, 2, 3])
         process = self.begin()
-        self.wait_for(lambda: "end 1" in self.lines("log"))
+        self.until(lambda: "end 1" in self.lines("log"))
         self.kill(process)
         status, out, err = self.finish(self.begin("--history", "history.json", command="resume"))
         self.assertEqual(status, 0, err)
@@ -283,7 +275,7 @@ class Owners(DurableCase):
         self.prepare({"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "job:a", "Next": "B"}, "B": {"Type": "Task", "Resource": "job:b", "End": True}}},
                      [{"resource": "job:a", "exec": ["./first.sh"]}, {"resource": "job:b", "exec": ["./second.sh"]}])
         old = self.begin()
-        self.wait_for(lambda: self.lines("log"))
+        self.until(lambda: self.lines("log"))
         task = int(self.lines("pid")[0])
         self.write("go", "")
         os.kill(old.pid, signal.SIGSTOP)
@@ -310,7 +302,7 @@ class Drains(DurableCase):
             with self.subTest(number=number, extra=extra):
                 self.prepare(machine, [{"resource": "job:t", "exec": ["./t.sh"]}], [1, 2, 3, 4, 5])
                 process = self.begin("--fresh", "--slots", "1", *extra)
-                self.wait_for(lambda: self.lines("log"))
+                self.until(lambda: self.lines("log"))
                 process.send_signal(number)
                 status, out, err = self.finish(process)
                 self.assertEqual((status, out), (75, ""), err)
@@ -329,7 +321,7 @@ class Drains(DurableCase):
         self.script("t.sh", "echo begin $$ >> log; [ -e go ] && echo 1 && exit; sleep 300")
         self.prepare(self.task("job:t"), [{"resource": "job:t", "exec": ["./t.sh"]}])
         process = self.begin("--grace", "0.5")
-        self.wait_for(lambda: self.lines("log"))
+        self.until(lambda: self.lines("log"))
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
         status, out, err = self.finish(process)
@@ -344,7 +336,7 @@ class Drains(DurableCase):
     def test_a_second_signal_ends_it_at_once(self):
         self.prepare(self.task("job:t"), [{"resource": "job:t", "exec": ["sleep", "300"]}])
         process = self.begin("--grace", "100")
-        self.wait_for(lambda: os.path.exists(self.path("run/journal/seg-0000000001.h5")))
+        self.until(lambda: os.path.exists(self.path("run/journal/seg-0000000001.h5")))
         time.sleep(0.5)
         process.send_signal(signal.SIGTERM)
         time.sleep(0.3)
@@ -388,7 +380,7 @@ class Redrives(DurableCase):
         self.assertEqual(self.finish(self.begin())[0], 1)
         self.write("mended", "")
         process = self.begin(command="redrive")
-        self.wait_for(lambda: len(self.lines("log")) == 2)
+        self.until(lambda: len(self.lines("log")) == 2)
         self.kill(process)
         status, out, err = self.finish(self.begin(command="resume"))
         self.assertEqual((status, out), (0, "5\n"), err)
@@ -416,7 +408,7 @@ class Redrives(DurableCase):
         self.script("t.sh", "echo begin >> log; [ -e go ] || exec sleep 300; echo 1")
         self.prepare(self.task("job:t"), [{"resource": "job:t", "exec": ["./t.sh"]}])
         process = self.begin()
-        self.wait_for(lambda: self.lines("log"))
+        self.until(lambda: self.lines("log"))
         stop = self.lockstep("stop", "--dir", "run", "--error", "Enough", "--cause", "too slow")
         self.assertEqual(stop.status, 0, stop.err)
         status, out, err = self.finish(process)
@@ -476,7 +468,7 @@ class Redefinitions(DurableCase):
         self.write("more.json", {"jobs": [{"resource": "job:a", "exec": ["./a.sh"]}, {"resource": "job:broken", "exec": ["false"]},
                                           {"resource": "job:slow", "exec": ["./slow.sh"]}]})
         process = self.begin("--definition", "waits.asl.json", "--jobs", "more.json", command="redrive")
-        self.wait_for(lambda: "slow" in self.lines("log"))
+        self.until(lambda: "slow" in self.lines("log"))
         self.kill(process)
         self.write("run/definition.json", old)  # as where the crash came first
         self.write("go", "")
@@ -537,7 +529,7 @@ class Mailboxes(DurableCase):
         self.prepare(self.callback(**fields), [{"resource": "f", "exec": ["./ask.sh"]}])
 
     def token(self):
-        self.wait_for(lambda: self.lines("log"))
+        self.until(lambda: self.lines("log"))
         return json.loads(self.lines("log")[-1])["token"]
 
     def send(self, verb, token, *arguments):
@@ -563,7 +555,7 @@ class Mailboxes(DurableCase):
         self.prepare({"StartAt": "M", "States": {"M": {"Type": "Map", "End": True, "ItemProcessor": {
             "StartAt": "A", "States": {"A": task}}}}}, [{"resource": "f", "exec": ["./ask.sh"]}], [1, 2, 3])
         process = self.begin()
-        self.wait_for(lambda: len(self.lines("log")) == 3)
+        self.until(lambda: len(self.lines("log")) == 3)
         tokens = sorted(json.loads(line)["token"] for line in self.lines("log"))
         self.assertEqual(len(set(tokens)), 3)
         for token in tokens:
@@ -624,7 +616,7 @@ class Mailboxes(DurableCase):
         self.script("t.sh", "echo begin >> log; exec sleep 300")
         self.prepare(self.task("job:t"), [{"resource": "job:t", "exec": ["./t.sh"]}])
         process = self.begin()
-        self.wait_for(lambda: self.lines("log"))
+        self.until(lambda: self.lines("log"))
         self.kill(process)
         self.assertEqual(self.lockstep("stop", "--dir", "run").status, 0)
         self.assertEqual(len(self.lines("log")), 1)
@@ -643,7 +635,7 @@ class Mailboxes(DurableCase):
         token = self.token()
         for i, text in enumerate(["", "{", "[]", '{"action":"fly"}', '{"action":"send-task-success","token":1}', "\0" * 100]):
             self.write("run/mailbox/bad%d.request" % i, text)
-        self.wait_for(lambda: sum(name.endswith(".answer") for name in os.listdir(self.path("run/mailbox"))) >= 6)
+        self.until(lambda: sum(name.endswith(".answer") for name in os.listdir(self.path("run/mailbox"))) >= 6)
         self.assertEqual(self.send("success", token, "--task-output", "1").status, 0)
         self.assertEqual(self.finish(process)[0], 0)
 

@@ -1,12 +1,10 @@
 """Jobs whose processes leave their group, their session or their parent: nothing of them outlives task, rank or run."""
 import os
 import signal
-import subprocess
 import sys
-import time
 import unittest
 
-from lockstep_case import LOCKSTEP, LockstepCase, is_running
+from lockstep_case import LockstepCase, is_running
 
 # Each leaves a process behind that would live for a minute, and names it in a file pid-…
 AWAY = "sh -c 'echo $$ > pid-$$.new; mv pid-$$.new pid-$$; sleep 60'"
@@ -33,14 +31,8 @@ class Escapes(LockstepCase):
     def start(self, job, *arguments):
         self.write("jobs.json", {"jobs": [{"resource": "job:j", "exec": [self.script("job.sh", job)]}]})
         self.write("machine.asl.json", self.task("job:j"))
-        process = subprocess.Popen([LOCKSTEP, "run", "machine.asl.json", "--dir", self.path("run"), "--quiet", *arguments],
-                                   cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.addCleanup(process.kill)
-        deadline = time.monotonic() + 60
-        while len(self.away()) < len(WAYS):
-            self.assertLess(time.monotonic(), deadline)
-            self.assertIsNone(process.poll())
-            time.sleep(0.02)
+        process = self.begin("run", "machine.asl.json", "--dir", self.path("run"), "--quiet", *arguments)
+        self.until(lambda: len(self.away()) >= len(WAYS), process=process)
         return process
 
     def test_attempts_do_not_overlap(self):

@@ -8,7 +8,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from lockstep_case import LOCKSTEP, LockstepCase
+from lockstep_case import LockstepCase
 
 # By Debian's Python, for which its h5py is. A line for each file: name, numbers of the first and the last Event, how many.
 READER = """
@@ -40,8 +40,8 @@ class Hdf5(LockstepCase):
             "P": {"Type": "Pass", "Parameters": {"n.$": "States.MathAdd($.n, 1)"}, "Next": "C"},
             "C": {"Type": "Choice", "Choices": [{"Variable": "$.n", "NumericLessThan": 10000000, "Next": "T"}], "Default": "E"},
             "E": {"Type": "Succeed"}}})
-        return subprocess.Popen([LOCKSTEP, "run", "machine.asl.json", "--dir", "run", "--input", '{"n":0}', "--quiet", "--ranks", "2"], cwd=self.folder,
-                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return self.begin("run", "machine.asl.json", "--dir", "run", "--input", '{"n":0}', "--quiet", "--ranks", "2",
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def files(self):
         found = []
@@ -53,8 +53,7 @@ class Hdf5(LockstepCase):
         """Calls look() again and again, the last time after a kill."""
         process = self.start()
         try:
-            while not any("/journal/seg-" in name for name in self.files()):
-                time.sleep(0.01)
+            self.until(lambda: any("/journal/seg-" in name for name in self.files()), process=process)
             for _ in range(times):
                 look()
                 time.sleep(0.2)

@@ -57,13 +57,10 @@ class HouseCase(LockstepCase):
 
     def ended(self, name):
         """Status and output of an execution, once it is over."""
-        deadline = time.monotonic() + 60
-        while True:
+        def over():
             described = json.loads(self.lockstep("describe", "--dir", "house", "--execution", name).out)
-            if described["status"] != "RUNNING":
-                return described["status"], described.get("output")
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.1)
+            return described["status"] != "RUNNING" and (described["status"], described.get("output"))
+        return self.until(over)
 
 
 class Houses(HouseCase):
@@ -167,9 +164,7 @@ class Houses(HouseCase):
                                  cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).wait(90)
             self.end(server, how)
         self.serve("--jobs", "jobs.json")
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and any(one["status"] == "RUNNING" for one in self.listed()):
-            time.sleep(0.5)
+        self.until(lambda: all(one["status"] != "RUNNING" for one in self.listed()))
         executions = self.listed()
         self.assertEqual(sorted(one["name"] for one in executions), names)
         self.assertEqual({one["status"] for one in executions}, {"SUCCEEDED"})

@@ -2,10 +2,9 @@
 import os
 import signal
 import subprocess
-import time
 import unittest
 
-from lockstep_case import LOCKSTEP, TIMEOUT, LockstepCase
+from lockstep_case import TIMEOUT, LockstepCase
 
 PASSES = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
 WAITS = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 86400, "End": True}}}
@@ -51,13 +50,13 @@ class Views(LockstepCase):
         house = self.path("run")
         quick = self.write("quick.asl.json", PASSES)
         slow = self.write("slow.asl.json", WAITS)
-        server = subprocess.Popen([LOCKSTEP, "serve", "--dir", house, "--slots", "1"], stderr=subprocess.DEVNULL)
+        server = self.begin("serve", "--dir", house, "--slots", "1", stderr=subprocess.DEVNULL)
         try:
-            self.wait_for(lambda: os.path.exists(os.path.join(house, "lease")))
+            self.until(lambda: os.path.exists(os.path.join(house, "lease")))
             for name in ("a", "b", "c"):
                 self.assertEqual(self.view("start", quick, "--name", name, "--input", '{"of":"%s"}' % name, "--wait").status, 0)
             self.assertEqual(self.view("start", slow, "--name", "nap").status, 0)
-            self.wait_for(lambda: len(self.view("list", "--json").value["executions"]) == 4)
+            self.until(lambda: len(self.view("list", "--json").value["executions"]) == 4)
             self.look()
         finally:
             server.send_signal(signal.SIGTERM)
@@ -78,12 +77,6 @@ class Views(LockstepCase):
         status = self.view("status", "--execution", "nap", "--json").value
         self.assertEqual(status["executions"], {"total": 4, "RUNNING": 1, "SUCCEEDED": 3})
         self.assertEqual(status["waits"]["count"], 1)
-
-    def wait_for(self, what):
-        end = time.monotonic() + TIMEOUT
-        while not what():
-            self.assertLess(time.monotonic(), end)
-            time.sleep(0.1)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,9 @@
 """Integrations by jobs.json: callbacks on all of them, the forms of Batch and of HTTP, AWS's names of errors."""
 import json
 import os
-import subprocess
-import time
 import unittest
 
-from lockstep_case import LOCKSTEP, LockstepCase
+from lockstep_case import LockstepCase
 
 ARN = "arn:aws:states:::"
 
@@ -31,16 +29,8 @@ class Callbacks(LockstepCase):
             "Parameters": {"token.$": "$$.Task.Token"}}}} for i, resource in enumerate(self.RESOURCES)]
         self.write("machine.asl.json", {"StartAt": "All", "States": {"All": {"Type": "Parallel", "End": True, "Branches": branches}}})
         self.write("jobs.json", {"jobs": [{"resource": resource, "exec": ["./say.sh"]} for resource in self.RESOURCES]})
-        process = subprocess.Popen([LOCKSTEP, "run", "machine.asl.json", "--dir", "run", "--quiet", "--history", "history.json"],
-                                   cwd=self.folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.addCleanup(process.kill)
-        deadline = time.monotonic() + 60
-        while True:
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.2)
-            status = self.lockstep("status", "run", "--json")
-            if status.status == 0 and status.value["waiting"]["tokens"] == len(self.RESOURCES):
-                break
+        process = self.begin("run", "machine.asl.json", "--dir", "run", "--quiet", "--history", "history.json")
+        self.until_status(lambda status: status["waiting"]["tokens"] == len(self.RESOURCES))
         with open(self.path("tokens")) as file:
             tokens = file.read().split()
         for token in tokens:

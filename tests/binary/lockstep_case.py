@@ -99,6 +99,34 @@ class LockstepCase(unittest.TestCase):
                                  timeout=TIMEOUT, cwd=self.folder, env=environment or os.environ)
         return Result(process)
 
+    def begin(self, *arguments, environment=None, **options):
+        """One in the background, which does not outlive the test."""
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        process = subprocess.Popen([LOCKSTEP, *arguments], cwd=self.folder, text=True, env=environment, **options)
+        self.addCleanup(process.kill)
+        return process
+
+    def until(self, is_so, what="it does not happen", process=None, seconds=60):
+        """Waits for it and returns what it is; not for ever, nor beyond the end of `process`."""
+        deadline = time.monotonic() + seconds
+        while not (found := is_so()):
+            self.assertLess(time.monotonic(), deadline, what)
+            if process and process.poll() is not None:
+                self.fail("it has ended: %s" % (process.stderr.read() if process.stderr else process.returncode))
+            time.sleep(0.02)
+        return found
+
+    def until_status(self, condition):
+        """What `lockstep status` says of the run once `condition` holds of it."""
+        deadline = time.monotonic() + 60
+        while True:
+            shown = self.lockstep("status", "run", "--json")
+            status = shown.value if shown.status == 0 else {}
+            if status.get("status") and condition(status):
+                return status
+            self.assertLess(time.monotonic(), deadline, status)
+            time.sleep(0.05)
+
     def run_machine(self, definition, jobs=None, input=None, mode="alone", arguments=()):
         self.runs += 1
         self.write("machine.asl.json", definition)

@@ -23,7 +23,7 @@ class Requeues(DurableCase):
             "StartAt": "T", "States": {"T": {"Type": "Task", "Resource": "job:w", "End": True}}}}}},
             [{"resource": "job:w", "exec": ["./work.sh"]}], [1, 2, 3, 4])
         process = self.begin()
-        self.wait_for(lambda: "begin 2" in self.lines("log"))
+        self.until(lambda: "begin 2" in self.lines("log"))
         self.kill(process)
 
     def lease(self):
@@ -194,11 +194,11 @@ class Strangers(DurableCase):
         self.script("slow.sh", "touch began; while ! [ -e go ]; do sleep 0.05; done; echo 1")
         self.prepare(self.task("job:t"), [{"resource": "job:t", "exec": ["./slow.sh"]}])
         process = self.begin()
-        self.wait_for(lambda: os.path.exists(self.path("began")))
+        self.until(lambda: os.path.exists(self.path("began")))
         os.mkfifo(self.path("run/mailbox/pipe.request"))
         os.symlink("/etc/passwd", self.path("run/mailbox/link.request"))
         os.mkdir(self.path("run/mailbox/folder.request"))
-        self.wait_for(lambda: not os.path.lexists(self.path("run/mailbox/pipe.request")) and
+        self.until(lambda: not os.path.lexists(self.path("run/mailbox/pipe.request")) and
                       not os.path.lexists(self.path("run/mailbox/link.request")))
         self.assertIn("no regular file", "".join(self.lines("run/mailbox/pipe.answer")))
         self.write("go", "")

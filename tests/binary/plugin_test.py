@@ -194,13 +194,9 @@ class Plugins(LockstepCase):
     def test_a_stopped_run_leaves_no_helper(self):
         self.write("machine.asl.json", self.task("job:probe"))
         self.write("jobs.json", {"jobs": self.build()})
-        from lockstep_case import LOCKSTEP
         for how in (signal.SIGTERM, signal.SIGKILL):
-            process = subprocess.Popen([LOCKSTEP, "run", "machine.asl.json", "--dir", "run", "--fresh", "--grace", "0", "--input", '"deaf"'],
-                                       cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            end = time.time() + 60
-            while not os.path.exists(self.path("deaf")) and time.time() < end:
-                time.sleep(0.02)
+            process = self.begin("run", "machine.asl.json", "--dir", "run", "--fresh", "--grace", "0", "--input", '"deaf"')
+            self.until(lambda: os.path.exists(self.path("deaf")))
             with open(self.path("deaf")) as file:
                 pid = int(file.read())
             os.remove(self.path("deaf"))

@@ -76,11 +76,8 @@ class Log(LockstepCase):
     def test_a_stopped_run_says_what_was_done_and_how_to_go_on(self):
         self.write("machine.asl.json", self.task("job:t"))
         self.write("jobs.json", {"jobs": [{"resource": "job:t", "exec": ["sh", "-c", "touch here; exec sleep 600"]}]})
-        process = subprocess.Popen([LOCKSTEP, "run", "machine.asl.json", "--dir", "run", "--grace", "0"], cwd=self.folder,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        end = time.time() + 60
-        while not os.path.exists(self.path("here")) and time.time() < end:
-            time.sleep(0.02)
+        process = self.begin("run", "machine.asl.json", "--dir", "run", "--grace", "0")
+        self.until(lambda: os.path.exists(self.path("here")))
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=60)
         self.assertEqual(process.returncode, 75)
@@ -91,10 +88,8 @@ class Log(LockstepCase):
         command = self.prepare()
         self.write("jobs.json", {"jobs": [JOBS[0], {"resource": "job:measure", "exec": ["sh", "-c", "read x; [ $x -lt 30 ] || [ -e go ] || exec sleep 600"]},
                                           {"resource": "job:report", "builtin": "noop"}]})
-        process = subprocess.Popen([LOCKSTEP, *command, "--grace", "0"], cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        end = time.time() + 60
-        while time.time() < end and json.loads(self.lockstep("status", "--json", "--dir", "run").out or "{}").get("historyEvents", 0) < 150:
-            time.sleep(0.1)
+        process = self.begin(*command, "--grace", "0", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.until_status(lambda status: status["historyEvents"] >= 150)
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=60)
         self.write("go", "")

@@ -2,12 +2,11 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 import unittest
 
-from lockstep_case import LOCKSTEP, LockstepCase, is_running
+from lockstep_case import LockstepCase, is_running
 
 # In a task's shell: the rank that it belongs to, above its keeper and the guard.
 RANK = "$(cut -d' ' -f4 /proc/$(cut -d' ' -f4 /proc/$PPID/stat)/stat)"
@@ -28,16 +27,10 @@ class RanksCase(LockstepCase):
         self.write("machine.asl.json", {"StartAt": "M", "States": {"M": {
             "Type": "Map", "End": True, "ItemProcessor": processor, **map_fields}}})
         self.items = list(range(items))
-        self.process = subprocess.Popen(
-            [LOCKSTEP, "run", "machine.asl.json", "--dir", self.path("run"), "--input", json.dumps(self.items), "--ranks", str(ranks), "--quiet",
-             *arguments], cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=dict(os.environ, LOCKSTEP_PATIENCE=patience))
-        self.addCleanup(self.process.kill)
-        deadline = time.monotonic() + 60
-        while len(self.workers()) < ranks - 1:
-            self.assertLess(time.monotonic(), deadline)
-            self.assertIsNone(self.process.poll(), self.process.stderr.read() if self.process.poll() is not None else "")
-            time.sleep(0.05)
+        self.process = super().begin(
+            "run", "machine.asl.json", "--dir", self.path("run"), "--input", json.dumps(self.items), "--ranks", str(ranks), "--quiet",
+            *arguments, environment=dict(os.environ, LOCKSTEP_PATIENCE=patience))
+        self.until(lambda: len(self.workers()) >= ranks - 1, process=self.process)
         # Rank 0 is the workers' sibling that is none of them.
         self.ranks = dict(self.workers())
         mpirun = next(parent(pid) for pid in self.ranks.values() if is_alive(pid))
@@ -83,17 +76,11 @@ class RanksCase(LockstepCase):
     # One item a file each time, so that what began twice shows.
     counted = ": > began-$LOCKSTEP_RANK-" + RANK + "-$$; : > item-$LOCKSTEP_ITEM_INDEX-$$; read x; sleep 0.1; echo $x"
 
-    def wait_until(self, holds):
-        deadline = time.monotonic() + 60
-        while not holds():
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.01)
-
     def wait_for_file(self, name):
-        self.wait_until(lambda: os.path.exists(self.path(name)))
+        self.until(lambda: os.path.exists(self.path(name)))
 
     def wait_for_end(self, pid):
-        self.wait_until(lambda: not is_alive(pid))
+        self.until(lambda: not is_alive(pid))
 
 
 class Ranks(RanksCase):
@@ -104,7 +91,7 @@ class Ranks(RanksCase):
         first = self.task_of(1)
         os.kill(self.ranks[0], signal.SIGSTOP)
         self.write("go", "")
-        self.wait_until(lambda: self.is_spooled(1, "result-of-%d" % first))
+        self.until(lambda: self.is_spooled(1, "result-of-%d" % first))
         time.sleep(0.5)  # that is written at once with its record
         os.kill(self.ranks[1], signal.SIGKILL)
         os.kill(self.ranks[0], signal.SIGCONT)

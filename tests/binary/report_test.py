@@ -11,7 +11,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 import unittest
 
 from lockstep_case import LOCKSTEP, LockstepCase
@@ -169,9 +168,8 @@ class ReportsOfRuns(LockstepCase):
     def begin(self, items, *arguments):
         self.write("machine.asl.json", self.SURVEY)
         self.write("jobs.json", {"jobs": [self.JOB]})
-        process = subprocess.Popen([LOCKSTEP, "run", "machine.asl.json", "--dir", "run", "--slots", "2", "--quiet", "--input",
-                                    json.dumps(items), *arguments], cwd=self.folder, text=True, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, start_new_session=True)
+        process = super().begin("run", "machine.asl.json", "--dir", "run", "--slots", "2", "--quiet", "--input",
+                                json.dumps(items), *arguments, start_new_session=True)
         self.addCleanup(self.end, process)
         return process
 
@@ -184,18 +182,9 @@ class ReportsOfRuns(LockstepCase):
         result = self.lockstep("status", "--dir", "run", "--json")
         return result.value if result.status == 0 else {}
 
-    def wait_for(self, condition):
-        deadline = time.monotonic() + 60
-        while True:
-            status = self.status()
-            if status and status["status"] and condition(status):
-                return status
-            self.assertLess(time.monotonic(), deadline, status)
-            time.sleep(0.05)
-
     def test_a_run_is_watched_while_it_goes_on(self):
         process = self.begin([1, 2, 4, 5])
-        status = self.wait_for(lambda status: status["states"][0]["items"]["succeeded"] == 3 and status["running"] == 1)
+        status = self.until_status(lambda status: status["states"][0]["items"]["succeeded"] == 3 and status["running"] == 1)
         self.assertEqual((status["status"], status["owner"]["state"], status["owner"]["process"]),
                          ("RUNNING", "running", process.pid))
         self.assertEqual(status["states"][0]["items"]["running"], 1)
@@ -211,14 +200,14 @@ class ReportsOfRuns(LockstepCase):
         rows = [json.loads(line) for line in self.lockstep("export", "--dir", "run", "--jsonl").out.splitlines()]
         self.assertEqual([row["status"] for row in rows], ["SUCCEEDED"] * 3 + ["RUNNING"])
         self.write("go", "")
-        waiting = self.wait_for(lambda status: status["waits"]["count"] == 1)
+        waiting = self.until_status(lambda status: status["waits"]["count"] == 1)
         self.assertEqual(waiting["waits"]["first"][0]["state"], "Nap")
         self.assertEqual(process.wait(60), 0)
         self.assertEqual(self.status()["status"], "SUCCEEDED")
 
     def test_a_killed_run_says_how_to_go_on(self):
         process = self.begin([1, 2])
-        self.wait_for(lambda status: status["states"][0]["items"]["succeeded"] == 1)
+        self.until_status(lambda status: status["states"][0]["items"]["succeeded"] == 1)
         self.end(process)
         status = self.status()
         self.assertEqual((status["status"], status["owner"]["state"]), ("INTERRUPTED", "ended"))

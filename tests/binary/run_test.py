@@ -342,12 +342,8 @@ class Signals(LockstepCase):
         self.write("jobs.json", {"jobs": [{"resource": "job:long", "exec": ["./long.sh"]}]})
         for extra in ([], ["--ranks", "3"]):
             self.begin_afresh()
-            process = subprocess.Popen([LOCKSTEP, "run", "machine.asl.json", "--dir", "run", "--fresh", *extra], cwd=self.folder,
-                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-            deadline = time.monotonic() + 60
-            while not os.path.exists(self.path("pid")) or os.path.getsize(self.path("pid")) == 0:
-                self.assertLess(time.monotonic(), deadline)
-                time.sleep(0.05)
+            process = self.begin("run", "machine.asl.json", "--dir", "run", "--fresh", *extra)
+            self.until(lambda: self.lines("pid"))
             process.send_signal(signal.SIGTERM)
             out, err = process.communicate(timeout=60)
             self.assertEqual((process.returncode, out), (75, ""), err)

@@ -95,18 +95,12 @@ class Shortages(LockstepCase):
     def begin_on_ranks(self, items):
         """Two workers of four slots; their pids by rank, once tasks have begun on both."""
         self.write_map(["sh", "-c", ": > began-$LOCKSTEP_RANK-" + RANK + "; read x; echo $LOCKSTEP_RANK >> item-$x; sleep 0.2; echo $x"])
-        self.process = subprocess.Popen(
-            [LOCKSTEP, "run", "machine.asl.json", "--input", json.dumps(items), "--dir", self.path("run"), "--ranks", "3", "--slots", "4"],
-            cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.addCleanup(self.process.kill)
-        ranks = {}
-        deadline = time.monotonic() + 60
-        while len(ranks) < 2:
-            self.assertLess(time.monotonic(), deadline)
-            self.assertIsNone(self.process.poll())
-            time.sleep(0.02)
-            ranks = {int(name.split("-")[1]): int(name.split("-")[2]) for name in os.listdir(self.folder) if name.startswith("began-")}
-        return ranks
+        self.process = self.begin("run", "machine.asl.json", "--input", json.dumps(items), "--dir", self.path("run"), "--ranks", "3", "--slots", "4")
+
+        def ranks():
+            found = {int(name.split("-")[1]): int(name.split("-")[2]) for name in os.listdir(self.folder) if name.startswith("began-")}
+            return len(found) >= 2 and found
+        return self.until(ranks, process=self.process)
 
     def take_descriptors(self, pid):
         """From now on the process can open nothing more. What it had before."""

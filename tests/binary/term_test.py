@@ -48,7 +48,7 @@ class EndsOfRuns(DurableCase):
                      [{"tenths": 2 + i % 4} for i in range(items)])
         self.expected = [2 + i % 4 for i in range(items)]
         process = self.begin(*arguments)
-        self.wait_for(lambda: len(tree(process.pid, "sleep")) >= 3)
+        self.until(lambda: len(tree(process.pid, "sleep")) >= 3)
         return process
 
     def signal_all(self, process, tasks_first, number=signal.SIGTERM):
@@ -114,7 +114,7 @@ class EndsOfRuns(DurableCase):
         process = subprocess.Popen([*launcher, LOCKSTEP, "run", "machine.asl.json", "--dir", "run"], cwd=self.folder, text=True, env=environment,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
         self.processes.append(process)
-        self.wait_for(lambda: os.path.exists(self.path("begun")))
+        self.until(lambda: os.path.exists(self.path("begun")))
         self.assertEqual(self.checkpoints(), [])
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=60)
@@ -131,7 +131,7 @@ class EndsOfRuns(DurableCase):
                 process = subprocess.Popen(["nohup", LOCKSTEP, "run", "machine.asl.json", *self.input, "--dir", "run", "--fresh", "--slots", "1", *extra],
                                            cwd=self.folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
                 self.processes.append(process)
-                self.wait_for(lambda: tree(process.pid, "sleep"))
+                self.until(lambda: tree(process.pid, "sleep"))
                 os.kill(process.pid, signal.SIGHUP)  # as a terminal does: not to the ranks, which stand in groups of their own
                 status, out, err = self.finish(process)
                 self.assertEqual((status, out), (0, "[9,9,9,9]\n"), err)
@@ -145,7 +145,7 @@ class LostLeases(DurableCase):
                 self.prepare(SLEEPS, [{"resource": "job:sleep", "exec": ["sh", "-c", "trap '' TERM; echo $$ >> begun; sleep 300 & wait; wait"]}],
                              [1, 2, 3])
                 process = self.begin("--slots", "1", *extra)
-                self.wait_for(lambda: self.lines("begun"))
+                self.until(lambda: self.lines("begun"))
                 task = int(self.lines("begun")[0])
                 with open(self.path("run/lease")) as file:
                     lease = dict(line.split(" ", 1) for line in file.read().splitlines() if " " in line)

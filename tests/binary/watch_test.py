@@ -23,8 +23,8 @@ class WatchCase(LockstepCase):
         self.write("machine.asl.json", machine)
         self.write("jobs.json", {"jobs": jobs})
         with open(self.path("out"), "w") as out, open(self.path("err"), "w") as err:
-            process = subprocess.Popen([LOCKSTEP, "run", "machine.asl.json", "--dir", "run", "--input", json.dumps(input), *arguments],
-                                       cwd=self.folder, stdout=out, stderr=err, start_new_session=True)
+            process = super().begin("run", "machine.asl.json", "--dir", "run", "--input", json.dumps(input), *arguments,
+                                    stdout=out, stderr=err, start_new_session=True)
         self.processes = (*self.processes, process)
         return process
 
@@ -38,16 +38,6 @@ class WatchCase(LockstepCase):
         with open(self.path("err")) as file:
             return file.read()
 
-    def wait_for(self, condition):
-        deadline = time.monotonic() + 60
-        while True:
-            shown = self.lockstep("status", "run", "--json")
-            status = shown.value if shown.status == 0 else {"status": None}
-            if status["status"] and condition(status):
-                return status
-            self.assertLess(time.monotonic(), deadline, status)
-            time.sleep(0.1)
-
     def rows(self):
         return [json.loads(line) for line in self.lockstep("export", "run", "--jsonl").out.splitlines()]
 
@@ -57,7 +47,7 @@ class Standing(WatchCase):
         for options, ranks in ((["--slots", "2"], {0}), (["--slots", "1", "--ranks", "3"], {1, 2})):
             self.begin_afresh()
             process = self.begin(SURVEY, [UNTIL_GO], [1, 2, 3, 4, 5], "--fresh", *options)
-            status = self.wait_for(lambda status: sum(task["started"] for task in status["tasks"]["first"]) == 2)
+            status = self.until_status(lambda status: sum(task["started"] for task in status["tasks"]["first"]) == 2)
             self.assertEqual((status["running"], status["queued"], status["waiting"]), (2, 3, {"timers": 0, "retries": 0, "tokens": 0, "activities": 0, "children": 0}))
             survey, measure = status["states"]
             self.assertEqual((measure["running"], measure["queued"], measure["waiting"]), (2, 3, 0))
@@ -79,10 +69,10 @@ class Standing(WatchCase):
         for stop in (signal.SIGKILL, signal.SIGINT):
             self.begin_afresh()
             process = self.begin(SURVEY, [UNTIL_GO], [1, 2, 3, 4, 5], "--fresh", "--slots", "2", "--grace", "0")
-            self.wait_for(lambda status: status["running"] == 2)
+            self.until_status(lambda status: status["running"] == 2)
             os.killpg(process.pid, stop)
             process.wait(60)
-            status = self.wait_for(lambda status: status["owner"]["state"] == "ended")
+            status = self.until_status(lambda status: status["owner"]["state"] == "ended")
             self.assertEqual((status["status"], status["running"], status["queued"]), ("INTERRUPTED", 0, 5))
             text = self.lockstep("status", "run").out
             self.assertEqual((text.count(" was running since "), text.count(" had not begun")), (2, 3))
@@ -95,7 +85,7 @@ class Standing(WatchCase):
 
     def test_the_time_in_which_nobody_ran_it_is_no_run_time(self):
         process = self.begin(SURVEY, [UNTIL_GO], [1])
-        self.wait_for(lambda status: status["running"] == 1)
+        self.until_status(lambda status: status["running"] == 1)
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(60)
         time.sleep(4)
@@ -116,17 +106,17 @@ class Standing(WatchCase):
             {"StartAt": "Again", "States": {"Again": {"Type": "Task", "Resource": "job:bad", "End": True,
                 "Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 3600}]}}}]}}}
         self.begin(machine, [{"resource": "*sendMessage*", "builtin": "noop"}, {"resource": "job:bad", "builtin": "fail"}], {})
-        status = self.wait_for(lambda status: status["waiting"] == {"timers": 1, "retries": 1, "tokens": 1, "activities": 0, "children": 0})
+        status = self.until_status(lambda status: status["waiting"] == {"timers": 1, "retries": 1, "tokens": 1, "activities": 0, "children": 0})
         self.assertEqual((status["running"], status["queued"]), (0, 0))
         self.assertEqual({state["name"]: state["waiting"] for state in status["states"] if state["waiting"]}, {"Ask": 1, "Nap": 1, "Again": 1})
         token = status["tokens"]["first"][0]["token"]
-        self.wait_for(lambda _: "WAITING Both/Ask for the answer to its token " + token in self.said())
+        self.until_status(lambda _: "WAITING Both/Ask for the answer to its token " + token in self.said())
         self.assertEqual({row["state"]: row["status"] for row in self.rows()}, {"Ask": "WAITING", "Again": "FAILED"})
         text = self.lockstep("status", "run").out
         command, = re.findall(r"lockstep (send-task-success .*)$", text, re.M)
         answered = self.lockstep(*command.replace("JSON", "{}").split())
         self.assertEqual(answered.status, 0, answered.err)
-        self.wait_for(lambda status: status["waiting"]["tokens"] == 0)
+        self.until_status(lambda status: status["waiting"]["tokens"] == 0)
 
 
 class Explains(WatchCase):
@@ -171,7 +161,7 @@ class Explains(WatchCase):
 
     def test_a_task_that_runs_is_queued_or_there_is_none_of(self):
         self.begin(SURVEY, [UNTIL_GO], [1, 2], "--slots", "1")
-        self.wait_for(lambda status: status["running"] == 1)
+        self.until_status(lambda status: status["running"] == 1)
         self.assertTrue(self.explain("Measure[0]").startswith("Measure[0]: RUNNING\n"))
         self.assertTrue(self.explain("Measure[1]").startswith("Measure[1]: QUEUED\n"))
         for task, said in (("Mesure[0]", "did you mean 'Measure'?"), ("Measure[9]", "no such task has begun: Measure[9]"),
@@ -192,7 +182,7 @@ class Explains(WatchCase):
         os.environ["SLURM_JOB_END_TIME"] = str(int(time.time()) + 7200)
         self.addCleanup(os.environ.pop, "SLURM_JOB_END_TIME")
         process = self.begin(machine, jobs, [1, 2, 3], "--slots", "1")
-        self.wait_for(lambda status: status["running"] == 1 and status["waiting"] == {"timers": 1, "retries": 1, "tokens": 1, "activities": 0, "children": 0})
+        self.until_status(lambda status: status["running"] == 1 and status["waiting"] == {"timers": 1, "retries": 1, "tokens": 1, "activities": 0, "children": 0})
         text = self.explain()
         for line in (r"run: RUNNING", r"- 1 task run on 1 slot", r"    Measure\[0\] for .*", r"- 2 tasks wait for a slot: all 1 are taken",
                      r"    Nap until \S+ \S+ \(in 00:59:\d\d\)", r"    Again retry 1 at \S+ \S+ \(in 00:59:\d\d\)",
@@ -248,7 +238,7 @@ class FollowedLogs(WatchCase):
             self.begin_afresh()
             job = {"resource": "job:measure", "exec": ["sh", "-c", "read x; echo $x begins >&2; while [ ! -e go ]; do sleep 0.05; done; echo $x ends >&2"]}
             process = self.begin(SURVEY, [job], [1, 2], "--fresh", *options)
-            self.wait_for(lambda status: status["running"] == 2)
+            self.until_status(lambda status: status["running"] == 2)
             with open(self.path("followed"), "w") as out:
                 follower = subprocess.Popen([LOCKSTEP, "logs", "run", "--follow", "--item", "1"], cwd=self.folder, stdout=out)
             self.addCleanup(follower.kill)
@@ -256,7 +246,7 @@ class FollowedLogs(WatchCase):
             def followed():
                 with open(self.path("followed")) as file:
                     return [line for line in file.read().splitlines() if not line.startswith("---")]
-            self.wait_for(lambda _: followed() == ["2 begins"])
+            self.until_status(lambda _: followed() == ["2 begins"])
             self.assertIsNone(follower.poll())
             self.write("go", "")
             self.assertEqual(process.wait(60), 0, self.said())
