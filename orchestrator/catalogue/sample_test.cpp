@@ -121,7 +121,7 @@ arn:aws:states:us-east-1:123456789012:stateMachine:m -1:
       << "it was dealt with";
 }
 
-INSTANTIATE_TEST_SUITE_P(Versions, SampleOf, testing::Values("1.3", "1.4"));
+INSTANTIATE_TEST_SUITE_P(Versions, SampleOf, testing::Values("1.3", "1.4", "1.5"));
 
 }  // namespace
 }  // namespace lockstep::catalogue

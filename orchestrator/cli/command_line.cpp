@@ -54,9 +54,7 @@ Result<po::variables_map> parse_arguments(const Command& command, const Argument
 
 std::optional<std::string> help_wanted(const Command& command, const Arguments& arguments,
                                        po::options_description& options) {
-  if (options.find_nothrow("help", false) == nullptr) {
-    options.add_options()("help,h", "show this text");
-  }
+  options.add_options()("help,h", "show this text");
   for (const std::string& argument : arguments) {
     if (argument == "--help" || argument == "-h") {
       return help_text(command, options);

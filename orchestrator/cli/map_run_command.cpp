@@ -1,7 +1,6 @@
 // map-run: how the Map Runs of a run stand, their settings, and files made of what came of them.
 #include <fmt/format.h>
 
-#include <charconv>
 #include <filesystem>
 #include <iostream>
 
@@ -13,6 +12,7 @@
 #include "report/format.hpp"
 #include "report/map_runs.hpp"
 #include "service/map_run_work.hpp"
+#include "value/number.hpp"
 
 namespace lockstep::cli {
 
@@ -37,12 +37,11 @@ Result<void> put_setting(const std::string& setting, service::UpdateMapRun& upda
   const std::string name = setting.substr(0, sign);
   const std::string text = sign == std::string::npos ? "" : setting.substr(sign + 1);
   const auto number = [&](auto& into, auto most, const char* what) -> Result<void> {
-    auto value = most;
-    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (problem != std::errc() || end != text.data() + text.size() || !(value >= 0 && value <= most)) {
+    const auto value = parse_whole<decltype(most)>(text);
+    if (!value || !(*value >= 0 && *value <= most)) {
       return fail(ErrorKind::usage, fmt::format("--set {} takes {}, not '{}'", name, what, text));
     }
-    into = value;
+    into = *value;
     return {};
   };
   if (name == "maxConcurrency") {
@@ -211,19 +210,11 @@ int map_run_command(const Command& self, const Arguments& arguments) {
        "of one that is over: writes the items that did not succeed there, as a file that the same state can read")  //
       ("merge", po::value(&wanted.merged)->value_name("FILE"),
        "writes what its ResultWriter has written of successes into one file: JSON, or lines for a name in .jsonl")  //
-      ("wait", po::value(&wanted.wait)->value_name("SECONDS"), "for the answer to --set; 60 unless given")          //
-      ("help,h", "show this text");
-  const auto values = read_command_line(self, arguments, shown, run.operands());
-  if (!values) {
-    return values.error();
-  }
+      ("wait", po::value(&wanted.wait)->value_name("SECONDS"), "for the answer to --set; 60 unless given");
+  TRY_OR_TELL(read_command_line(self, arguments, shown, run.operands()));
   wanted.map_run = run.take_other().value_or("");
-  const auto folder = run.folder();
-  if (!folder) {
-    return report(folder.error());
-  }
-  const auto done = carry_out(*folder, wanted);
-  return done ? *done : report(done.error());
+  const std::string folder = TRY_OR_TELL(run.folder());
+  return TRY_OR_TELL(carry_out(folder, wanted));
 }
 
 }  // namespace

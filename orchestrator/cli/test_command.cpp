@@ -280,8 +280,7 @@ int test(const Command& self, const Arguments& arguments) {
       ("record", po::value(&options.record)->value_name("RUN"),
        "make a test case of a run that has ended, in a new file (--mocks), or on standard output")  //
       ("execution", po::value(&options.execution)->value_name("N"),
-       "with --record: name, ARN or number; the run's own unless given")  //
-      ("help,h", "show this text");
+       "with --record: name, ARN or number; the run's own unless given");
   if (const auto line = read_command_line(self, arguments, shown, &definitions); !line) {
     return line.error();
   }

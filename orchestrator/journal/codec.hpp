@@ -111,7 +111,7 @@ class Sink {
   }
   template <class... T>
   void put_all(const std::tuple<T&...>& fields) {
-    std::apply([this](const auto&... field) { (put(field), ...); }, fields);
+    std::apply([&](const auto&... field) { (put(field), ...); }, fields);
   }
 
  protected:
@@ -296,7 +296,7 @@ class Source {
   }
   template <class... T>
   void get_all(const std::tuple<T&...>& fields) {
-    std::apply([this](auto&... field) { (get(field), ...); }, fields);
+    std::apply([&](auto&... field) { (get(field), ...); }, fields);
   }
 
   void refuse(std::string problem) {

@@ -203,7 +203,7 @@ void write_map_runs(const std::string& folder) {
                                 {0, 2, engine::Status::failed, Value(), 0}};
     report.progress.note = Value::from_checked_text(R"({"total":5})");
     handle(std::move(report));
-    handle(engine::ChangeMapRun{"a change", out, 7, 3, std::nullopt});
+    handle(engine::ChangeMapRun{fmt::format("change {}", id), out, 7, 3, std::nullopt});
     if (id == 1) {
       ASSERT_TRUE(files.checkpointer.take(engine));
     }

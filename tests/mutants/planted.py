@@ -123,7 +123,7 @@ MUTANTS = [
     catalogue("the_last_but_one_needs_no_files", "index_saving.cpp", "before_ = std::exchange(standing_, names);", "standing_ = names;", False,
               "Recovery.TheCheckpoint*"),
     catalogue("a_failed_checkpoint_forgets", "index_saving.cpp", "        ended_.insert(place, held);\n", "", False, "Recovery.ACheckpoint*"),
-    catalogue("a_name_is_free_again", "catalogue.cpp", "if (stands->type == asl::ExecutionType::express) {", "if (true) {", True, "House.*:*Names*"),
+    catalogue("a_name_is_free_again", "catalogue.cpp", "if (stands->type == asl::ExecutionType::express) {", "if (true) {", False, "House.*:*Names*"),
     Mutant("a_block_is_taken_on_trust", "orchestrator/journal/block_file.cpp", "check_of(block_, block, header_.sections[0]) != checks_[block]", "block > checks_.size()",
            "catalogue_test", "IndexFiles.*"),
     # Tasks and their ends.
@@ -136,7 +136,7 @@ MUTANTS = [
     worker("who_signals_a_keeper_ends_nothing", "keeper_process.cpp", "      kill(-main_, signal);\n", "", False, "RunnerTest.*"),
     worker("a_signal_for_all_is_a_failure", "doubts.cpp", "if (told != one.told && one.time < told_.last() + window_) {",
            "if (told != one.told && one.time > told_.last() + window_) {", True, "Doubts*"),
-    worker("a_failure_while_rank_0_is_silent", "doubts.cpp", "|| heard < one.time) {", "|| (heard < one.time && now < one.time)) {", False, "Doubts*"),
+    worker("a_failure_while_rank_0_is_silent", "doubts.cpp", "|| heard < one.time) {", "|| (heard < one.time && now < one.time)) {", True, "Doubts*"),
     worker("a_cut_off_task_has_an_outcome", "spool.cpp", "if (kept && work::is_outcome(outcome.kind)) {",
            "if (kept && outcome.kind != OutcomeKind::cancelled) {", True, "Spool*"),
     worker("a_spool_goes_too_early", "spool.cpp", "if (one.outcomes > acknowledged_ || is_needed(one.segment)) {", "if (one.outcomes > acknowledged_) {",
