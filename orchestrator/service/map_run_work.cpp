@@ -1,6 +1,6 @@
 #include "service/map_run_work.hpp"
 
-#include <filesystem>
+#include <sys/stat.h>
 
 #include "engine/decider.hpp"
 #include "value/builder.hpp"
@@ -181,8 +181,7 @@ std::string MapRunWork::listing() const {
   if (parts_.folder.empty() || !state().reader) {
     return "";
   }
-  std::error_code ignored;  // who writes there finds out
-  std::filesystem::create_directory(parts_.folder, ignored);
+  ::mkdir(parts_.folder.c_str(), S_IRWXU);  // who writes there finds out
   return fmt::format("{}/{}.listing", parts_.folder, uuid());
 }
 
