@@ -100,7 +100,7 @@ class Reader {
   requires std::is_arithmetic_v<T> || std::is_enum_v<T>
   void get(T& value) {
     if constexpr (std::is_same_v<T, bool>) {
-      value = number<std::uint8_t>() != 0;
+      value = flag();
     } else if constexpr (std::is_enum_v<T>) {
       using Number = std::underlying_type_t<T>;
       const auto read = number<Number>();
@@ -138,7 +138,7 @@ class Reader {
   }
   template <class T>
   void get(std::optional<T>& value) {
-    if (number<std::uint8_t>() != 0) {
+    if (flag()) {
       get(value.emplace());
     }
   }
@@ -165,6 +165,13 @@ class Reader {
   std::string end() const { return !wrong_.empty() ? wrong_ : bytes_.empty() ? "" : "is too long"; }
 
  private:
+  bool flag() {
+    const auto read = number<std::uint8_t>();
+    if (read > 1) {
+      fail("holds an unknown word");
+    }
+    return read == 1;
+  }
   template <class T>
   T number() {
     T value{};

@@ -237,6 +237,14 @@ TEST(Protocol, AnyByteMayBeWrong) {
   }
 }
 
+TEST(Protocol, OnlyYesAndNoAreAnswers) {
+  RunSettings settings = whole_settings();
+  settings.spool = true;
+  std::string message = encode_setup(settings);
+  message[message.size() - 1 - sizeof(settings.sync)] = 2;  // where `spool` is
+  EXPECT_FALSE(decode_setup(message));
+}
+
 TEST(Protocol, APayloadThatIsNotJsonIsRefused) {
   std::string message = outcomes_message();
   message.back() = '}';
