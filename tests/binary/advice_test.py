@@ -92,11 +92,11 @@ class Advice(LockstepCase):
         self.write("machine.asl.json", self.machine(A={"Type": "Map", "ItemProcessor": inner, "ItemReader": reader, "End": True}))
         result = self.lockstep("validate", "machine.asl.json")
         self.assertEqual(result.status, 0, "it is right, elsewhere")
-        self.assert_one_line(result.out, "machine.asl.json:1:", "warning: ", "PARQUET", "NOT_IN_THIS_VERSION")
+        self.assert_one_line(result.out, "machine.asl.json:1:", "warning: ", "Parquet", "NOT_IN_THIS_VERSION")
         self.write("jobs.json", {"jobs": [{"resource": "*", "builtin": "noop"}]})
         run = self.lockstep("run", "machine.asl.json", "--dry-run")
         self.assertEqual(run.status, 65, run.err)
-        self.assertIn("PARQUET", run.err)
+        self.assertIn("Parquet", run.err)
 
     def test_validate_has_nothing_against_nested_executions_and_activities(self):
         for resource in ("arn:aws:states:::states:startExecution.sync:2", "arn:aws:states:us-east-1:123456789012:activity:paint"):

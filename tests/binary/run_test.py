@@ -216,7 +216,7 @@ class BadRequests(LockstepCase):
         reader = {"Resource": "arn:aws:states:::s3:getObject", "Parameters": {"Bucket": "b", "Key": "k"}, "ReaderConfig": {"InputType": "PARQUET"}}
         result = self.run_machine({"StartAt": "M", "States": {"M": {"Type": "Map", "ItemProcessor": inner, "ItemReader": reader, "End": True}}})
         self.assertEqual(result.status, 65)
-        self.assert_one_line(result.err, "PARQUET")
+        self.assert_one_line(result.err, "Parquet")
 
     def test_an_empty_option_is_no_wish_for_the_default(self):
         for option in ("--input", "--jobs", "--dir", "--name", "--ranks", "--history"):
