@@ -202,10 +202,9 @@ int map_run_command(const Command& self, const Arguments& arguments) {
       ("execution", po::value(&wanted.execution)->value_name("N"),
        "only those of this execution: name, ARN or number")                                 //
       ("json", po::bool_switch(&wanted.json), "the documents that DescribeMapRun answers")  //
-      (
-          "set", po::value(&wanted.settings)->composing()->value_name("SETTING=N"),
-          "of one that is at work: maxConcurrency, toleratedFailureCount or toleratedFailurePercentage; may be "
-          "repeated")  //
+      ("set", po::value(&wanted.settings)->composing()->value_name("SETTING=N"),
+       "of one that is at work: maxConcurrency, toleratedFailureCount or toleratedFailurePercentage; may be "
+       "repeated")  //
       ("remaining", po::value(&wanted.remaining)->value_name("FOLDER"),
        "of one that is over: writes the items that did not succeed there, as a file that the same state can read")  //
       ("merge", po::value(&wanted.merged)->value_name("FILE"),

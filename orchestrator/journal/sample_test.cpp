@@ -237,7 +237,11 @@ TEST_P(SampleOf, EveryKindOfEventIsRead) {
     events.push_back(std::move((*next)->event));
   }
   const std::string_view version = GetParam();
-  ASSERT_EQ(events.size(), version == "1.0" ? 25U : version == "1.1" ? 29U : version == "1.2" ? 30U : version != "1.5" ? 36U : 43U);
+  ASSERT_EQ(events.size(), version == "1.0"   ? 25U
+                           : version == "1.1" ? 29U
+                           : version == "1.2" ? 30U
+                           : version != "1.5" ? 36U
+                                              : 43U);
   EXPECT_EQ(events[0].execution, engine::ExecutionId{std::uint64_t{1} << 40});
   EXPECT_EQ(events[0].time.us, 1'700'000'000'000'000);
   const auto& started = std::get<engine::ExecutionStarted>(events[0].body);

@@ -22,17 +22,17 @@ class MapRuns : public testing::Test {
  protected:
   /// Of items that a Choice lets fail where they are 0.
   void start(const std::string& items, const std::string& fields = "", const std::string& kind = "STANDARD") {
-    const auto parsed = asl::parse_definition(
-        R"({"StartAt":"M","States":{"M":{"Type":"Map","End":true,)" + fields +
-        R"("ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":")" + kind +
-        R"("},"StartAt":"C","States":{
+    const auto parsed =
+        asl::parse_definition(R"({"StartAt":"M","States":{"M":{"Type":"Map","End":true,)" + fields +
+                              R"("ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":")" + kind +
+                              R"("},"StartAt":"C","States":{
           "C":{"Type":"Choice","Choices":[{"Variable":"$","NumericEquals":0,"Next":"F"}],"Default":"P"},
           "F":{"Type":"Fail","Error":"Zero"},"P":{"Type":"Pass","End":true}}}}}})");
     ASSERT_NE(parsed.machine, nullptr);
     const auto machine = std::make_shared<engine::MachineIdentity>(
         engine::MachineIdentity{"m", "arn:aws:states:us-east-1:123456789012:stateMachine:m", "role"});
-    take(engine::StartExecution{kParent, std::make_shared<engine::Identity>("e", machine), parsed.machine,
-                                json(items)});
+    take(
+        engine::StartExecution{kParent, std::make_shared<engine::Identity>("e", machine), parsed.machine, json(items)});
   }
   journal::SequenceNumber take(engine::InputBody body) {
     engine::Step step;
@@ -89,8 +89,9 @@ class MapRuns : public testing::Test {
   ManualClock clock_;
   map_run::Buckets buckets_;
   fleet::Waker waker_;
-  MapRunPerformer performer_{{{engine_, buckets_, clock_},
-                              [](const std::string&) { return tl::unexpected(Refused{"ExecutionDoesNotExist", ""}); }}};
+  MapRunPerformer performer_{{{engine_, buckets_, clock_}, [](const std::string&) {
+                                return tl::unexpected(Refused{"ExecutionDoesNotExist", ""});
+                              }}};
   const TakeIn take_ = [this](engine::InputBody body) { return take(std::move(body)); };
   std::map<std::string, engine::StartExecution> to_start_;
   std::vector<engine::DispatchId> cancelled_;

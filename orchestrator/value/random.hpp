@@ -13,7 +13,8 @@ constexpr std::uint64_t mix(std::uint64_t x) {
   return x ^ (x >> 31U);
 }
 
-/// FNV-1a: the same on every machine, for ever, so that it may be part of what is kept. `before`: of the text before it.
+/// FNV-1a: the same on every machine, for ever, so that it may be part of what is kept. `before`: of the text before
+/// it.
 constexpr std::uint64_t text_hash(std::string_view text, std::uint64_t before = 0xCBF2'9CE4'8422'2325) {
   for (const char c : text) {
     before = (before ^ static_cast<unsigned char>(c)) * 0x100'0000'01B3;

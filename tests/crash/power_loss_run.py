@@ -237,7 +237,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recorder", required=True)
     parser.add_argument("--checker", required=True)
-    parser.add_argument("--points", type=int, default=1200, help="images that are checked")
+    parser.add_argument("--points", type=int, default=700, help="images that are checked")
     parser.add_argument("--resumed", type=int, default=72, help="of them, how many go on to the end")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", action="store_true", help="keep images that are not as they must be")
