@@ -175,6 +175,9 @@ Result<int> carry_out(const std::string& path, const MapRunOptions& wanted) {
     return !is_meant(view, wanted.map_run) ||
            (!wanted.settings.empty() && wanted.map_run.empty() && view.status != engine::Status::running);
   });
+  if (views.empty() && !wanted.map_run.empty() && wanted.settings.empty()) {
+    return fail(ErrorKind::usage, fmt::format("{} has no such Map Run: '{}'", path, wanted.map_run));
+  }
   if (deeds == 0) {
     return show(views, wanted.json, path);
   }

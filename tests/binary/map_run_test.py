@@ -193,7 +193,7 @@ class MapRuns(MapRunCase):
         self.assertEqual((run.returncode, [one if isinstance(one, int) else one["Status"] for one in json.loads(out)]),
                          (0, [0, 1, 2, 3, "FAILED", "FAILED"]), err)
         for arguments, words in ((("--set", "maxConcurrency=-1"), "whole number"), (("--set", "speed=1"), "maxConcurrency=N"),
-                                 (("--set", "maxConcurrency=1"), "no such Map Run"), (("nobody", "--merge", "x"), "no such Map Run"),
+                                 (("--set", "maxConcurrency=1"), "no such Map Run"), (("nobody",), "no such Map Run: 'nobody'"), (("nobody", "--merge", "x"), "no such Map Run"),
                                  (("--merge", "x"), "no ResultWriter")):
             refused = self.lockstep("map-run", "run-1", *arguments)
             self.assertIn(refused.status, (2, 65), refused.err)
