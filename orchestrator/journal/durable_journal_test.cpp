@@ -422,6 +422,19 @@ TEST_F(OnSimulatedDisk, NoneSurvivesAKillOnly) {
   expect_events(*unplugged, 0);
 }
 
+TEST_F(OnSimulatedDisk, TheNextOwnerSavesWhatOneThatDidNotSyncHasLeft) {
+  run_.reset();
+  JournalOptions options = small_options(*disk_);
+  options.sync = Sync::none;
+  run_ = start_run(*disk_, options).value();
+  append(journal(), 1, 3, kLongestInlineText + 10);
+  ASSERT_TRUE(journal().sync());
+  start();
+  EXPECT_EQ(journal().durable(), 3U);
+  lose_power(CrashPolicy::none);
+  expect_events(*disk_, 3, kLongestInlineText + 10);
+}
+
 TEST_F(OnSimulatedDisk, AReaderSeesWhatWasWrittenMeanwhile) {
   append(journal(), 1, 3);
   ASSERT_TRUE(journal().sync());
