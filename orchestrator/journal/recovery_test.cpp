@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <random>
+#include <thread>
 
 #include "asl/parser.hpp"
 #include "engine/test_world.hpp"
@@ -58,6 +61,7 @@ class ARun : public testing::Test {
     options.journal.largest_segment = {64, 16 << 10};
     options.checkpoint.every_bytes = every_bytes_;
     options.checkpoint.idle = 20ms;
+    options.checkpoint.slice = slice_;
     auto opened = open_run(folder_, owner_->engine, options);
     ASSERT_TRUE(opened) << opened.error().message;
     owner_->run.emplace(std::move(*opened));
@@ -119,6 +123,7 @@ class ARun : public testing::Test {
   Timestamp now_{1'700'000'000'000'000};
   std::deque<engine::DispatchId> dispatched_;
   std::uint64_t every_bytes_ = 64U << 20;
+  std::chrono::microseconds slice_{2'000};
 };
 
 TEST_F(ARun, ANewFolderIsEmpty) {
@@ -218,6 +223,30 @@ TEST_F(ARun, EndsThatNobodyMayHaveHeardOfAreToldAgain) {
   EXPECT_EQ(run().recovered.replayed, 0U);
   ASSERT_EQ(run().recovered.endings.size(), 1U);
   EXPECT_EQ(std::get<engine::ExecutionAborted>(run().recovered.endings[0].body).cause, "by hand");
+}
+
+TEST_F(ARun, WhatHappensWhileACheckpointIsTakenIsInItOrBehindIt) {
+  every_bytes_ = 4'000;
+  slice_ = 0us;  // as few executions at a time as can be
+  open();
+  for (std::uint64_t id = 1; id <= 400; ++id) {
+    start(id);
+  }
+  std::shuffle(dispatched_.begin(), dispatched_.end(), std::mt19937_64(1));
+  for (const engine::DispatchId& id : std::deque(dispatched_)) {
+    succeed(id);
+  }
+  ASSERT_TRUE(run().journal->sync());
+  const auto deadline = std::chrono::steady_clock::now() + 60s;
+  while (count("checkpoint-") == 0 && std::chrono::steady_clock::now() < deadline) {
+    run().checkpointer->step(engine());
+    std::this_thread::sleep_for(1ms);
+  }
+  const std::string before = state();
+  open();
+  EXPECT_GT(run().recovered.checkpoint_seq, 0U);
+  EXPECT_GT(run().recovered.replayed, 0U);
+  EXPECT_EQ(state(), before);
 }
 
 TEST_F(ARun, CheckpointsComeByThemselvesAndSegmentsGoToTheArchive) {

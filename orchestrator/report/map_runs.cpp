@@ -241,8 +241,10 @@ std::string to_text(const MapRunCounts& counts) {
   return fmt::format("{}{}{}", grouped(counts.total()), text.empty() ? "" : ": ", text);
 }
 
+/// Since 1970, to the millisecond.
 double seconds(Timestamp time) {
-  return static_cast<double>(time.us / 1'000) / 1'000;
+  const std::int64_t milliseconds = time.us / 1'000;
+  return static_cast<double>(milliseconds) / 1'000;
 }
 
 }  // namespace
