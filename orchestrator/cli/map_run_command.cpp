@@ -12,6 +12,7 @@
 #include "report/format.hpp"
 #include "report/map_runs.hpp"
 #include "service/map_run_work.hpp"
+#include "service/plan.hpp"
 #include "value/number.hpp"
 
 namespace lockstep::cli {
@@ -80,7 +81,8 @@ Result<const report::MapRunView*> the_one(const std::vector<report::MapRunView>&
 
 Result<map_run::Buckets> buckets_of(const service::RunFolder& folder) {
   auto request = TRY(folder.load());
-  return map_run::Buckets{std::move(request.buckets), std::move(request.bucket_root)};
+  auto plan = TRY(service::make_house_plan(std::move(request), "jobs.json"));  // which may name buckets, too
+  return map_run::Buckets{std::move(plan.jobs.buckets), std::move(plan.jobs.bucket_root)};
 }
 
 const asl::Map& state_of(const report::MapRunView& view) {
@@ -108,7 +110,9 @@ Result<int> write_remaining(const service::RunFolder& folder, const report::MapR
     return fail(ErrorKind::usage, "the Map Run is at work: what remains is known when it is over");
   }
   const map_run::Buckets buckets = TRY(buckets_of(folder));
-  auto source = TRY(service::open_source(state_of(view), view.plan, view.items, buckets));
+  const std::string listing = service::listing_of(folder.path() + "/map_runs", view.arn);
+  auto source = TRY(service::open_source(state_of(view), view.plan, view.items, buckets,
+                                         fs::exists(listing) ? listing : std::string()));
   const auto files = source->files();
   const Node* before = view.note.node().find("read");
   if (before != nullptr && !files.empty() && !equal(*before, TRY(map_run::fingerprint(files)).node())) {

@@ -80,6 +80,10 @@ Result<std::unique_ptr<map_run::ItemSource>> open_source(const asl::Map& state, 
   return map_run::open_items(reading, buckets);
 }
 
+std::string listing_of(const std::string& folder, const std::string& map_run_arn) {
+  return fmt::format("{}/{}.listing", folder, map_run_arn.substr(map_run_arn.rfind(':') + 1));
+}
+
 map_run::ResultTarget result_target(const asl::Map& state, const engine::MapRunPlan& plan, const std::string& arn) {
   map_run::ResultTarget target;
   target.bucket = text_at(plan.writer, "Bucket");
@@ -182,7 +186,7 @@ std::string MapRunWork::listing() const {
     return "";
   }
   ::mkdir(parts_.folder.c_str(), S_IRWXU);  // who writes there finds out
-  return fmt::format("{}/{}.listing", parts_.folder, uuid());
+  return listing_of(parts_.folder, run().arn);
 }
 
 /// Items are found by their place: where a file was changed since the Map Run began, they would be others.

@@ -28,6 +28,8 @@ struct MapRunChildName {
 Result<std::unique_ptr<map_run::ItemSource>> open_source(const asl::Map& state, const engine::MapRunPlan& plan,
                                                          const Value& items, const map_run::Buckets& buckets,
                                                          const std::string& listing = {});
+/// Where a Map Run keeps what it has listed, in the folder for that.
+std::string listing_of(const std::string& folder, const std::string& map_run_arn);
 /// Where the ResultWriter of a Map Run writes. Requires that the state has one.
 map_run::ResultTarget result_target(const asl::Map& state, const engine::MapRunPlan& plan, const std::string& arn);
 

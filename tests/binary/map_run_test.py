@@ -319,6 +319,20 @@ class MapRunCrashes(MapRunCase):
         self.write("go", "")
         self.assertEqual(self.lockstep("resume", "--dir", "run-1", "--quiet").value, ["b", "c", "d"])
 
+    def test_what_remains_of_a_listing_is_what_was_listed_in_buckets_of_the_jobs_file(self):
+        for name in "bcd":
+            self.write("s3/in/%s" % name, name)
+        lists = {"Resource": "arn:aws:states:::s3:listObjectsV2", "Parameters": {"Bucket": "data"}}
+        keyed = {"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": "job:b", "InputPath": "$.Key", "End": True}}}
+        self.write("machine.asl.json", map_state(keyed, ItemReader=lists, MaxConcurrency=1))
+        self.write("jobs.json", {"buckets": {"data": "s3/in"}, "jobs": [{"resource": "job:b", "exec": ["sh", "-c", "read k; [ $k = '\"b\"' ] && echo 1"]}]})
+        self.assertEqual(self.lockstep("run", "machine.asl.json", "--dir", "run-1", "--quiet").status, 1)
+        self.write("s3/in/a", "a")
+        told = self.lockstep("map-run", "run-1", "--remaining", "again")
+        self.assertEqual(told.status, 0, told.err)
+        with open(self.path(told.out.strip())) as file:
+            self.assertEqual([one["Key"] for one in json.load(file)], ["c", "d"])
+
     def test_each_row_comes_once_though_the_run_is_killed_and_stopped(self):
         self.rows(ROWS)
         self.write("machine.asl.json", map_state(task("job:log"), ItemReader=csv(), MaxConcurrency=20,
