@@ -98,7 +98,7 @@ map_run::ResultTarget result_target(const asl::Map& state, const engine::MapRunP
 MapRunWork::MapRunWork(const Parts& parts, engine::DispatchTask dispatch)
     : parts_(parts),
       dispatch_(std::move(dispatch)),
-      parameters_(dispatch_.parameters),
+      parameters_(run().parameters),  // not of the dispatch: so that comparing them looks at no content
       plan_(engine::plan_of(parameters_)) {
   MapRunChildName any = name_of(0);
   machine_ = std::make_shared<const engine::MachineIdentity>(engine::MachineIdentity{
