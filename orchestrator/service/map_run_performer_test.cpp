@@ -42,6 +42,7 @@ class MapRuns : public testing::Test {
     }
     for (engine::Effect& effect : step.effects) {
       if (auto* dispatch = std::get_if<engine::DispatchTask>(&effect.body)) {
+        out_ = *dispatch;
         performer_.dispatch(std::move(*dispatch));
       } else if (const auto* cancel = std::get_if<engine::CancelTask>(&effect.body)) {
         cancelled_.push_back(cancel->id);
@@ -96,9 +97,20 @@ class MapRuns : public testing::Test {
   std::map<std::string, engine::StartExecution> to_start_;
   std::vector<engine::DispatchId> cancelled_;
   std::vector<engine::EndExecution> ends_;
+  engine::DispatchTask out_;  // the last that went out
   std::uint64_t last_ = 1;
   engine::DispatchId id_;
 };
+
+TEST_F(MapRuns, OneThatWasGivenUpWhileTheOwnerRecoveredIsNotGoneOnWith) {
+  start("[1]");
+  performer_.cancel(out_.id);
+  take(engine::StopExecution{"", kParent, std::nullopt, std::nullopt});
+  const auto fates = performer_.recover({out_});  // as it was open when the recovery began
+  ASSERT_TRUE(fates);
+  EXPECT_EQ(fates->size(), 1U);
+  EXPECT_THAT(asked(), IsEmpty());
+}
 
 TEST_F(MapRuns, NoMoreChildrenRunThanMayAndTheirOutputsAreTheResult) {
   start("[1,2,3]", R"("MaxConcurrency":2,)");
